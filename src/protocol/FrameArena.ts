@@ -1,0 +1,65 @@
+/**
+ * A growing buffer that frames are encoded into, so that all frames of one tick leave in one write.
+ */
+
+const smallestCapacity = 1024
+
+const empty: Buffer = Buffer.alloc(0)
+
+/**
+ * A growing write buffer. `buffer[0]` up to `buffer[length - 1]` is what was written; the rest is scratch space.
+ *
+ * A writer calls `reserve(n)`, writes at `length` into `buffer`, and then advances `length`; what it wrote without
+ * advancing `length` never happened.
+ */
+export class FrameArena {
+  /** The current slab. Replaced by `reserve` and `detach`: never hold on to it across those. */
+  buffer: Buffer = empty
+  /** The number of bytes written. */
+  length = 0
+  private nextCapacity: number
+
+  /** @param capacity the size in bytes of the first slab, allocated when first needed */
+  constructor(capacity: number = 16 * 1024) {
+    this.nextCapacity = Math.max(capacity, smallestCapacity)
+  }
+
+  /** Makes room for `size` more bytes after `length`. What was written stays, though perhaps in a new slab. */
+  reserve(size: number): void {
+    if (this.length + size > this.buffer.length) {
+      this.grow(this.length + size)
+    }
+  }
+
+  /** The written bytes, in place: valid until the next `reset`. */
+  view(): Buffer {
+    return this.buffer.subarray(0, this.length)
+  }
+
+  /** Forgets what was written and keeps the slab. Only when nobody reads the last `view` any more. */
+  reset(): void {
+    this.length = 0
+  }
+
+  /**
+   * Hands the written bytes away, to be owned by the caller, and starts a new slab when next needed. Its size follows
+   * what recent slabs held.
+   */
+  detach(): Buffer {
+    const written = this.view()
+    this.nextCapacity = Math.max(smallestCapacity, this.length * 2, this.nextCapacity >>> 1)
+    this.buffer = empty
+    this.length = 0
+    return written
+  }
+
+  private grow(needed: number): void {
+    let capacity = Math.max(this.buffer.length, this.nextCapacity)
+    while (capacity < needed) {
+      capacity *= 2
+    }
+    const grown = Buffer.allocUnsafe(capacity)
+    this.buffer.copy(grown, 0, 0, this.length)
+    this.buffer = grown
+  }
+}
