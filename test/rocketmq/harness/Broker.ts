@@ -1,0 +1,100 @@
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { HarnessError } from "./HarnessError.ts"
+import { probe } from "./Probe.ts"
+import * as Server from "./Server.ts"
+import * as Toolchain from "./Toolchain.ts"
+
+/** GET_ROUTEINFO_BY_TOPIC. */
+const routeCode = 105
+/** Every broker that creates topics on demand registers this one. */
+const templateTopic = "TBW102"
+
+export const clusterName = "DefaultCluster"
+
+export interface BrokerOptions {
+  readonly version: Toolchain.RocketmqVersion
+  /** `broker-a` by default. Brokers of one name server need different names. */
+  readonly name?: string
+  readonly nameServer: Server.Server
+  /**
+   * Answer GO_AWAY for so many seconds after SIGTERM (`enableShutdownGracefully`; 5.x only). By default it closes its
+   * sockets at once.
+   */
+  readonly drainSeconds?: number
+  /** Further settings of its properties file. */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** Starts a real broker with a store of its own; done when it answers requests and the name server knows it. */
+export const make = (options: BrokerOptions): Effect.Effect<Server.Server, HarnessError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const name = options.name ?? "broker-a"
+    const classPath = yield* Toolchain.serverClassPath(options.version)
+    // The port of its fast server and that of its replication lie beside it.
+    const port = yield* Server.freePort(-2, 1)
+    const directory = yield* Server.makeDirectory(`${name}-${options.version}`)
+    const file = join(directory, "broker.conf")
+    yield* Effect.sync(() => {
+      mkdirSync(join(directory, "conf"))
+      for (const each of ["logback_broker.xml", "rmq.broker.logback.xml"]) {
+        writeFileSync(join(directory, "conf", each), Server.logback)
+      }
+      writeFileSync(
+        file,
+        Server.properties({
+          brokerClusterName: clusterName,
+          brokerName: name,
+          brokerId: 0,
+          brokerIP1: "127.0.0.1",
+          brokerIP2: "127.0.0.1",
+          bindAddress: "127.0.0.1",
+          listenPort: port,
+          haListenPort: port + 1,
+          namesrvAddr: options.nameServer.address,
+          storePathRootDir: join(directory, "store"),
+          storePathCommitLog: join(directory, "store", "commitlog"),
+          mappedFileSizeCommitLog: 64 << 20,
+          // A multiple of the 20 bytes of an entry.
+          mappedFileSizeConsumeQueue: 60_000,
+          maxIndexNum: 1000,
+          maxHashSlotNum: 500,
+          diskMaxUsedSpaceRatio: 99,
+          brokerRole: "ASYNC_MASTER",
+          flushDiskType: "ASYNC_FLUSH",
+          autoCreateTopicEnable: true,
+          autoCreateSubscriptionGroup: true,
+          authenticationEnabled: false,
+          authorizationEnabled: false,
+          // 200 ms by default, which a busy machine exceeds now and then.
+          waitTimeMillsInSendQueue: 3000,
+          enableShutdownGracefully: options.drainSeconds !== undefined,
+          shutdownWaitTimeSeconds: options.drainSeconds ?? 0,
+          ...options.settings
+        })
+      )
+    })
+    const ready = async () => {
+      // A broker knows no routes, and says so: an answer all the same.
+      await probe(port, routeCode, {})
+      const route = await probe(options.nameServer.port, routeCode, {
+        topic: templateTopic,
+        acceptStandardJsonOnly: "true"
+      })
+      return route.code === 0 && route.body.includes(`"127.0.0.1:${port}"`)
+    }
+    return yield* Server.make({
+      name: `broker ${name} ${options.version}`,
+      port,
+      directory,
+      java: {
+        classPath,
+        main: "org.apache.rocketmq.broker.BrokerStartup",
+        args: ["-c", file],
+        flags: ["-Xmx512m", "-XX:MaxDirectMemorySize=512m", `-Drocketmq.home.dir=${directory}`]
+      },
+      ready
+    })
+  })
