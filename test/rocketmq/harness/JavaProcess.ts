@@ -116,18 +116,21 @@ const spawnProgram = (
         const log = join(directory, "stderr.log")
         const options = { classPath, main: `effectrocketmq.${main}`, args, directory, flags }
         const child = start(options, "pipe", log)
-        const exited = new Promise<void>((resolve) => {
-          child.once("exit", () => resolve())
-          child.once("error", () => resolve())
+        let spoken: string | undefined
+        const closed = new Promise<void>((resolve) => {
+          child.once("close", () => {
+            spoken = readFileSync(log, "utf8")
+            resolve()
+          })
         })
         // A write to a program that died is reported by its exit.
         child.stdin!.on("error", () => {})
-        return { child, directory, exited, errors: () => readFileSync(log, "utf8").slice(-4000) }
+        return { child, directory, closed, errors: () => (spoken ?? readFileSync(log, "utf8")).slice(-4000) }
       }),
-      ({ child, directory, exited }) =>
+      ({ child, closed, directory }) =>
         Effect.promise(async () => {
           child.kill("SIGKILL")
-          await exited
+          await closed
           rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 })
         })
     ))
