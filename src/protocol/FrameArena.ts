@@ -6,6 +6,10 @@ const smallestCapacity = 1024
 
 const empty: Buffer = Buffer.alloc(0)
 
+const viewOf = (slab: Buffer): DataView => new DataView(slab.buffer, slab.byteOffset, slab.length)
+
+const emptyWords = viewOf(empty)
+
 /**
  * A growing write buffer. `buffer[0]` up to `buffer[length - 1]` is what was written; the rest is scratch space.
  *
@@ -15,6 +19,8 @@ const empty: Buffer = Buffer.alloc(0)
 export class FrameArena {
   /** The current slab. Replaced by `reserve` and `detach`: never hold on to it across those. */
   buffer: Buffer = empty
+  /** The same slab, for whole words. */
+  words: DataView = emptyWords
   /** The number of bytes written. */
   length = 0
   private nextCapacity: number
@@ -26,8 +32,13 @@ export class FrameArena {
 
   /** Makes room for `size` more bytes after `length`. What was written stays, though perhaps in a new slab. */
   reserve(size: number): void {
-    if (this.length + size > this.buffer.length) {
-      this.grow(this.length + size)
+    this.ensure(this.length, size)
+  }
+
+  /** Makes room for `size` bytes from position `at` on, and keeps all bytes before it, written or not. */
+  ensure(at: number, size: number): void {
+    if (at + size > this.buffer.length) {
+      this.grow(at, at + size)
     }
   }
 
@@ -49,17 +60,19 @@ export class FrameArena {
     const written = this.view()
     this.nextCapacity = Math.max(smallestCapacity, this.length * 2, this.nextCapacity >>> 1)
     this.buffer = empty
+    this.words = emptyWords
     this.length = 0
     return written
   }
 
-  private grow(needed: number): void {
+  private grow(kept: number, needed: number): void {
     let capacity = Math.max(this.buffer.length, this.nextCapacity)
     while (capacity < needed) {
       capacity *= 2
     }
     const grown = Buffer.allocUnsafe(capacity)
-    this.buffer.copy(grown, 0, 0, this.length)
+    this.buffer.copy(grown, 0, 0, kept)
     this.buffer = grown
+    this.words = viewOf(grown)
   }
 }

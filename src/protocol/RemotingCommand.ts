@@ -1,7 +1,9 @@
 /**
  * A command as it came off the wire: a request or the answer to one.
  */
-import { type DecodedHeader, decodeValidated } from "./internal/HeaderDecoder.ts"
+import { decodeBinaryHeader } from "./internal/BinaryHeader.ts"
+import type { DecodedHeader } from "./internal/DecodedHeader.ts"
+import { decodeScannedHeader } from "./internal/JsonScan.ts"
 import * as LanguageCode from "./LanguageCode.ts"
 
 /**
@@ -110,11 +112,8 @@ export class RemotingCommand {
   }
 
   private get header(): DecodedHeader {
-    return this.decoded ??= decodeValidated(
-      this.serialization,
-      this.frame,
-      this.headerStart,
-      this.bodyStart
-    )
+    return this.decoded ??= this.serialization === "ROCKETMQ"
+      ? decodeBinaryHeader(this.frame, this.headerStart, this.bodyStart)
+      : decodeScannedHeader(this.frame, this.headerStart, this.bodyStart, this.code, this.flag, this.opaque)
   }
 }

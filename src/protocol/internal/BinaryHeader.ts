@@ -1,83 +1,152 @@
 /**
  * The ROCKETMQ binary header, read side (RocketMQ 5.3.3 `RocketMQSerializable.rocketMQProtocolDecode`).
+ *
+ * code 2 bytes, language 1, version 2, opaque 4, flag 4, remark length 4, remark, ext fields length 4, and then per ext
+ * field: key length 2, key, value length 4, value. Numbers are signed and big-endian, texts are UTF-8.
  */
-import { isUtf8 } from "node:buffer"
 import { languageName } from "../LanguageCode.ts"
 import * as ProtocolViolation from "../ProtocolViolation.ts"
-import type { DecodedHeader } from "./HeaderDecoder.ts"
+import type { DecodedHeader } from "./DecodedHeader.ts"
+import { invalidUtf8At } from "./Utf8.ts"
 
-const fixedSize = 21
+const languageOffset = 2
+const versionOffset = 3
+const opaqueOffset = 5
+const flagOffset = 9
+const remarkLengthOffset = 13
+const remarkOffset = 17
+const smallest = 21
 
-export const decodeBinaryHeader = (
+/** `code` of the header at `start`. */
+export const codeOf = (bytes: DataView, start: number): number => bytes.getInt16(start)
+
+/** `opaque` of the header at `start`. */
+export const opaqueOf = (bytes: DataView, start: number): number => bytes.getInt32(start + opaqueOffset)
+
+/** `flag` of the header at `start`. */
+export const flagOf = (bytes: DataView, start: number): number => bytes.getInt32(start + flagOffset)
+
+/**
+ * Validates the header in `frame[start..end)`, which begins 8 bytes into its frame; `bytes` shows the same bytes as
+ * `frame`.
+ */
+export const validateBinaryHeader = (
   frame: Buffer,
+  bytes: DataView,
   start: number,
   end: number,
   maxExtFields: number
-): DecodedHeader | ProtocolViolation.ProtocolViolation => {
+): ProtocolViolation.ProtocolViolation | undefined => {
   const origin = start - 8
-  const violation = (kind: ProtocolViolation.ViolationKind, at: number, message: string) =>
-    ProtocolViolation.make(kind, at - origin, message)
-  if (end - start < fixedSize) {
-    return violation("InvalidBinary", start, `a binary header has at least ${fixedSize} bytes, not ${end - start}`)
+  if (end - start < smallest) {
+    return ProtocolViolation.make(
+      "InvalidBinary",
+      8,
+      `a binary header has at least ${smallest} bytes, this one has ${end - start}`
+    )
   }
-  const remarkLength = frame.readInt32BE(start + 13)
-  const remarkStart = start + 17
-  if (remarkLength < 0 || remarkLength > end - remarkStart - 4) {
-    return violation("InvalidBinary", start + 13, `remark length ${remarkLength} is not within the header`)
+  let at = start + remarkOffset
+  const remarkLength = bytes.getInt32(start + remarkLengthOffset)
+  if (remarkLength < 0 || remarkLength > end - at - 4) {
+    return ProtocolViolation.make(
+      "InvalidBinary",
+      start + remarkLengthOffset - origin,
+      `the remark's length of ${remarkLength} does not fit the header`
+    )
   }
-  if (!isUtf8(frame.subarray(remarkStart, remarkStart + remarkLength))) {
-    return violation("InvalidUtf8", remarkStart, "the remark is not UTF-8")
+  let invalidAt = invalidUtf8At(frame, at, at + remarkLength)
+  at += remarkLength
+  if (invalidAt !== at) {
+    return ProtocolViolation.make("InvalidUtf8", invalidAt - origin, "the remark is not UTF-8")
   }
-  const extStart = remarkStart + remarkLength + 4
-  const extLength = frame.readInt32BE(extStart - 4)
-  if (extLength < 0 || extLength > end - extStart) {
-    return violation("InvalidBinary", extStart - 4, `ext fields length ${extLength} is not within the header`)
+  const extLength = bytes.getInt32(at)
+  at += 4
+  if (extLength < 0 || extLength > end - at) {
+    return ProtocolViolation.make(
+      "InvalidBinary",
+      at - 4 - origin,
+      `the ext fields' length of ${extLength} does not fit the header`
+    )
   }
-  if (extLength < end - extStart) {
-    return violation("InvalidBinary", extStart + extLength, `${end - extStart - extLength} bytes left over`)
+  if (extLength < end - at) {
+    return ProtocolViolation.make(
+      "InvalidBinary",
+      at + extLength - origin,
+      `${end - at - extLength} bytes are left over after the header`
+    )
   }
-  const extFields: Record<string, string> = Object.create(null)
-  let at = extStart
-  let count = 0
-  while (at < end) {
-    if (++count > maxExtFields) {
-      return violation("TooManyExtFields", at, `more than ${maxExtFields} ext fields`)
+  for (let count = 0; at < end; count++) {
+    if (count === maxExtFields) {
+      return ProtocolViolation.make("TooManyExtFields", at - origin, `more than ${maxExtFields} ext fields`)
     }
     if (end - at < 2) {
-      return violation("InvalidBinary", at, "truncated key length")
+      return ProtocolViolation.make("InvalidBinary", at - origin, "the header ends inside the length of a key")
     }
-    const keyLength = frame.readInt16BE(at)
-    if (keyLength < 0 || keyLength > end - at - 2) {
-      return violation("InvalidBinary", at, `key length ${keyLength} is not within the ext fields`)
+    const keyLength = bytes.getInt16(at)
+    at += 2
+    if (keyLength < 0 || keyLength > end - at) {
+      return ProtocolViolation.make(
+        "InvalidBinary",
+        at - 2 - origin,
+        `a key's length of ${keyLength} does not fit the ext fields`
+      )
     }
-    const keyStart = at + 2
-    at = keyStart + keyLength
-    if (!isUtf8(frame.subarray(keyStart, at))) {
-      return violation("InvalidUtf8", keyStart, "a key is not UTF-8")
+    invalidAt = invalidUtf8At(frame, at, at + keyLength)
+    at += keyLength
+    if (invalidAt !== at) {
+      return ProtocolViolation.make("InvalidUtf8", invalidAt - origin, "a key is not UTF-8")
     }
     if (end - at < 4) {
-      return violation("InvalidBinary", at, "truncated value length")
+      return ProtocolViolation.make("InvalidBinary", at - origin, "the header ends inside the length of a value")
     }
-    const valueLength = frame.readInt32BE(at)
-    if (valueLength < 0 || valueLength > end - at - 4) {
-      return violation("InvalidBinary", at, `value length ${valueLength} is not within the ext fields`)
+    const valueLength = bytes.getInt32(at)
+    at += 4
+    if (valueLength < 0 || valueLength > end - at) {
+      return ProtocolViolation.make(
+        "InvalidBinary",
+        at - 4 - origin,
+        `a value's length of ${valueLength} does not fit the ext fields`
+      )
     }
-    const valueStart = at + 4
-    at = valueStart + valueLength
-    if (!isUtf8(frame.subarray(valueStart, at))) {
-      return violation("InvalidUtf8", valueStart, "a value is not UTF-8")
+    invalidAt = invalidUtf8At(frame, at, at + valueLength)
+    at += valueLength
+    if (invalidAt !== at) {
+      return ProtocolViolation.make("InvalidUtf8", invalidAt - origin, "a value is not UTF-8")
     }
-    if (keyLength > 0 && valueLength > 0) {
-      extFields[frame.toString("utf8", keyStart, keyStart + keyLength)] = frame.toString("utf8", valueStart, at)
+  }
+  return undefined
+}
+
+/**
+ * Decodes the header in `frame[start..end)`, which was validated before. As in Java an empty remark is none, an ext field
+ * with an empty key or value is left out, and of a key that comes twice the last one counts.
+ */
+export const decodeBinaryHeader = (frame: Buffer, start: number, end: number): DecodedHeader => {
+  const remarkLength = frame.readInt32BE(start + remarkLengthOffset)
+  const remarkEnd = start + remarkOffset + remarkLength
+  const extFields: Record<string, string> = Object.create(null)
+  let at = remarkEnd + 4
+  while (at < end) {
+    const keyStart = at + 2
+    const keyEnd = keyStart + frame.readInt16BE(at)
+    const valueStart = keyEnd + 4
+    at = valueStart + frame.readInt32BE(keyEnd)
+    if (keyEnd > keyStart) {
+      const key = frame.toString("utf8", keyStart, keyEnd)
+      if (at > valueStart) {
+        extFields[key] = frame.toString("utf8", valueStart, at)
+      } else {
+        delete extFields[key]
+      }
     }
   }
   return {
     code: frame.readInt16BE(start),
-    language: languageName(frame[start + 2]),
-    version: frame.readInt16BE(start + 3),
-    opaque: frame.readInt32BE(start + 5),
-    flag: frame.readInt32BE(start + 9),
-    remark: remarkLength === 0 ? undefined : frame.toString("utf8", remarkStart, remarkStart + remarkLength),
+    language: languageName(frame[start + languageOffset]),
+    version: frame.readInt16BE(start + versionOffset),
+    opaque: frame.readInt32BE(start + opaqueOffset),
+    flag: frame.readInt32BE(start + flagOffset),
+    remark: remarkLength === 0 ? undefined : frame.toString("utf8", start + remarkOffset, remarkEnd),
     extFields
   }
 }

@@ -1,68 +1,425 @@
 /**
- * The JSON header, read side (RocketMQ 5.3.3 `RemotingSerializable`).
+ * The JSON header, read side (RocketMQ 5.3.3 `RemotingSerializable`): a strict JSON reader that knows at which byte
+ * something is wrong, keeps the digits of numbers as they were sent, and never recurses deeper than it allows.
  */
 import { isUtf8 } from "node:buffer"
 import { languageName } from "../LanguageCode.ts"
 import * as ProtocolViolation from "../ProtocolViolation.ts"
-import type { DecodedHeader } from "./HeaderDecoder.ts"
+import type { DecodedHeader } from "./DecodedHeader.ts"
+import { invalidUtf8At } from "./Utf8.ts"
 
-const int = (value: unknown): number | undefined =>
-  value === undefined || value === null ? 0 : typeof value === "number" && (value | 0) === value ? value : undefined
+/** How deeply members that we do not know may be nested; those that we know are not. */
+const maxDepth = 64
 
+const tab = 0x09
+const lineFeed = 0x0a
+const carriageReturn = 0x0d
+const space = 0x20
+const quote = 0x22
+const plus = 0x2b
+const comma = 0x2c
+const minus = 0x2d
+const dot = 0x2e
+const zero = 0x30
+const nine = 0x39
+const colon = 0x3a
+const openingBracket = 0x5b
+const backslash = 0x5c
+const closingBracket = 0x5d
+const openingBrace = 0x7b
+const closingBrace = 0x7d
+
+/** The members of a header; Java's defaults where the header has none, or `null`. */
+interface Members {
+  code: number
+  language: string | undefined
+  version: number
+  opaque: number
+  flag: number
+  remark: string | undefined
+  extFields: Record<string, string>
+}
+
+/**
+ * Reads JSON. Every reading method moves `at` past what it read, or leaves `violation` set and returns something
+ * meaningless.
+ */
+class JsonReader {
+  violation: ProtocolViolation.ProtocolViolation | undefined = undefined
+  at: number
+  private readonly frame: Buffer
+  private readonly end: number
+  private readonly origin: number
+
+  constructor(frame: Buffer, start: number, end: number) {
+    this.frame = frame
+    this.at = start
+    this.end = end
+    this.origin = start - 8
+  }
+
+  fail(kind: ProtocolViolation.ViolationKind, at: number, message: string): void {
+    this.violation ??= ProtocolViolation.make(kind, at - this.origin, message)
+  }
+
+  /** The next byte that is not space, without moving past it; 0 at the end, which begins no JSON token either. */
+  peek(): number {
+    const frame = this.frame
+    for (; this.at < this.end; this.at++) {
+      const byte = frame[this.at]
+      if (byte !== space && byte !== lineFeed && byte !== carriageReturn && byte !== tab) {
+        return byte
+      }
+    }
+    return 0
+  }
+
+  /** Moves past one byte after any space, which must be `byte`. */
+  expect(byte: number): void {
+    if (this.peek() === byte && this.at < this.end) {
+      this.at++
+    } else {
+      this.fail("InvalidJson", this.at, `expected ${JSON.stringify(String.fromCharCode(byte))}${this.found()}`)
+    }
+  }
+
+  /** Fails unless only space is left. */
+  expectEnd(): void {
+    this.peek()
+    if (this.at < this.end) {
+      this.fail("InvalidJson", this.at, "there is more after the header object")
+    }
+  }
+
+  /** Reads an object: `member` is called for each key, with `at` before the value that it must read. */
+  readObject(member: (key: string, keyAt: number) => void): void {
+    this.expect(openingBrace)
+    if (this.violation !== undefined) {
+      return
+    }
+    if (this.peek() === closingBrace) {
+      this.at++
+      return
+    }
+    for (;;) {
+      if (this.peek() !== quote) {
+        return this.fail("InvalidJson", this.at, `expected a key${this.found()}`)
+      }
+      const keyAt = this.at
+      const key = this.readString()
+      this.expect(colon)
+      if (this.violation !== undefined) {
+        return
+      }
+      this.peek()
+      member(key, keyAt)
+      if (this.violation !== undefined) {
+        return
+      }
+      if (this.peek() === closingBrace) {
+        this.at++
+        return
+      }
+      this.expect(comma)
+      if (this.violation !== undefined) {
+        return
+      }
+    }
+  }
+
+  /** Reads a string, with `at` on its opening quote. */
+  readString(): string {
+    const frame = this.frame
+    const end = this.end
+    const start = this.at
+    let escaped = false
+    let at = start + 1
+    for (; at < end; at++) {
+      const byte = frame[at]
+      if (byte === quote) {
+        this.at = at + 1
+        return escaped
+          ? JSON.parse(frame.toString("utf8", start, at + 1))
+          : frame.toString("utf8", start + 1, at)
+      }
+      if (byte < space) {
+        this.fail("InvalidJson", at, "a control character in a string")
+        return ""
+      }
+      if (byte === backslash) {
+        escaped = true
+        const size = escapeSize(frame, at, end)
+        if (size === 0) {
+          this.fail("InvalidJson", at, "an escape that JSON does not have")
+          return ""
+        }
+        at += size - 1
+      }
+    }
+    this.fail("InvalidJson", end, "the header ends inside a string")
+    return ""
+  }
+
+  /** Reads a number and returns it as it was written. */
+  readNumber(): string {
+    const frame = this.frame
+    const start = this.at
+    let at = start
+    if (this.byteAt(at) === minus) {
+      at++
+    }
+    const integer = at
+    at = this.skipDigits(at)
+    if (at === integer || (frame[integer] === zero && at > integer + 1)) {
+      this.fail("InvalidJson", start, "not a number")
+      return ""
+    }
+    if (this.byteAt(at) === dot) {
+      const fraction = at + 1
+      at = this.skipDigits(fraction)
+      if (at === fraction) {
+        this.fail("InvalidJson", start, "not a number")
+        return ""
+      }
+    }
+    if ((this.byteAt(at) | 0x20) === 0x65) {
+      at++
+      if (this.byteAt(at) === plus || this.byteAt(at) === minus) {
+        at++
+      }
+      const exponent = at
+      at = this.skipDigits(at)
+      if (at === exponent) {
+        this.fail("InvalidJson", start, "not a number")
+        return ""
+      }
+    }
+    this.at = at
+    return frame.toString("latin1", start, at)
+  }
+
+  /** Reads a value that must be an integer of 32 bits; `null` counts as 0, Java's default. */
+  readInt(member: string): number {
+    const at = this.at
+    const text = this.readText(member)
+    const value = text === undefined ? 0 : Number(text)
+    if (this.frame[at] === quote || (value | 0) !== value || (text !== undefined && !/^-?\d+$/.test(text))) {
+      this.fail("InvalidField", at, `${member} is not an integer of 32 bits`)
+    }
+    return value | 0
+  }
+
+  /** Reads a value that must be a text; numbers, `true` and `false` become text as written, `null` is `undefined`. */
+  readText(member: string): string | undefined {
+    const byte = this.peek()
+    if (byte === quote) {
+      return this.readString()
+    }
+    if (byte === openingBrace || byte === openingBracket) {
+      this.fail("InvalidField", this.at, `${member} is ${byte === openingBrace ? "an object" : "an array"}`)
+      return undefined
+    }
+    if (byte === minus || (byte >= zero && byte <= nine)) {
+      return this.readNumber()
+    }
+    const literal = this.readLiteral()
+    return literal === "null" ? undefined : literal
+  }
+
+  /** Reads the ext fields object into `extFields`; `null` counts as none. */
+  readExtFields(extFields: Record<string, string>, maxExtFields: number): void {
+    const byte = this.peek()
+    if (byte !== openingBrace) {
+      const at = this.at
+      if (this.readText("extFields") !== undefined) {
+        this.fail("InvalidField", at, "extFields is not an object")
+      }
+      return
+    }
+    let count = 0
+    this.readObject((key, keyAt) => {
+      count++
+      if (count > maxExtFields) {
+        return this.fail("TooManyExtFields", keyAt, `more than ${maxExtFields} ext fields`)
+      }
+      const value = this.readText("an ext field")
+      if (value === undefined) {
+        delete extFields[key]
+      } else {
+        extFields[key] = value
+      }
+    })
+  }
+
+  /** Moves past any value. */
+  skipValue(depth: number): void {
+    const byte = this.peek()
+    if (byte !== openingBrace && byte !== openingBracket) {
+      this.readText("a value")
+      return
+    }
+    if (depth === maxDepth) {
+      return this.fail("InvalidJson", this.at, `nested more than ${maxDepth} deep`)
+    }
+    if (byte === openingBrace) {
+      return this.readObject(() => this.skipValue(depth + 1))
+    }
+    this.at++
+    if (this.peek() === closingBracket) {
+      this.at++
+      return
+    }
+    for (;;) {
+      this.skipValue(depth + 1)
+      if (this.violation !== undefined) {
+        return
+      }
+      if (this.peek() === closingBracket) {
+        this.at++
+        return
+      }
+      this.expect(comma)
+      if (this.violation !== undefined) {
+        return
+      }
+    }
+  }
+
+  private readLiteral(): string {
+    const rest = this.frame.toString("latin1", this.at, Math.min(this.at + 5, this.end))
+    for (const literal of ["true", "false", "null"]) {
+      if (rest.startsWith(literal)) {
+        this.at += literal.length
+        return literal
+      }
+    }
+    this.fail("InvalidJson", this.at, `expected a value${this.found()}`)
+    return ""
+  }
+
+  private byteAt(at: number): number {
+    return at < this.end ? this.frame[at] : 0
+  }
+
+  private skipDigits(at: number): number {
+    while (at < this.end && this.frame[at] >= zero && this.frame[at] <= nine) {
+      at++
+    }
+    return at
+  }
+
+  private found(): string {
+    if (this.at >= this.end) {
+      return ", found the end of the header"
+    }
+    const byte = this.frame[this.at]
+    return byte > space && byte < 0x7f
+      ? `, found ${JSON.stringify(String.fromCharCode(byte))}`
+      : `, found byte 0x${byte.toString(16).padStart(2, "0")}`
+  }
+}
+
+const isHexDigit = (byte: number): boolean =>
+  (byte >= zero && byte <= nine) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66)
+
+/** The bytes that the escape at `at` takes, 0 when it is none. */
+const escapeSize = (frame: Buffer, at: number, end: number): number => {
+  switch (at + 1 < end ? frame[at + 1] : 0) {
+    case quote:
+    case backslash:
+    case 0x2f: // solidus
+    case 0x62: // b
+    case 0x66: // f
+    case 0x6e: // n
+    case 0x72: // r
+    case 0x74: // t
+      return 2
+    case 0x75: // u
+      return at + 5 < end && isHexDigit(frame[at + 2]) && isHexDigit(frame[at + 3]) && isHexDigit(frame[at + 4]) &&
+          isHexDigit(frame[at + 5])
+        ? 6
+        : 0
+    default:
+      return 0
+  }
+}
+
+const readLanguage = (reader: JsonReader): string | undefined => {
+  const at = reader.at
+  const numeric = reader.peek() !== quote
+  const text = reader.readText("language")
+  if (text === undefined) {
+    return "JAVA"
+  }
+  if (!numeric) {
+    return text
+  }
+  if (!/^\d+$/.test(text)) {
+    reader.fail("InvalidField", at, "language is neither a name nor a number")
+  }
+  return languageName(Number(text))
+}
+
+/**
+ * Decodes the JSON header in `frame[start..end)`, which begins 8 bytes into its frame.
+ *
+ * Members that are missing or `null` take Java's defaults: code, flag, opaque and version 0, language JAVA. Unknown
+ * members are ignored, and of a key that comes twice the last one counts. Numbers, `true` and `false` in ext fields
+ * become text as they were written; `null` is dropped.
+ */
 export const decodeJsonHeader = (
   frame: Buffer,
   start: number,
   end: number,
   maxExtFields: number
 ): DecodedHeader | ProtocolViolation.ProtocolViolation => {
-  const bytes = frame.subarray(start, end)
-  if (!isUtf8(bytes)) {
-    return ProtocolViolation.make("InvalidUtf8", 8, "the header is not UTF-8")
+  if (!isUtf8(frame.subarray(start, end))) {
+    return ProtocolViolation.make(
+      "InvalidUtf8",
+      invalidUtf8At(frame, start, end) - start + 8,
+      "the header is not UTF-8"
+    )
   }
-  let json: unknown
-  try {
-    json = JSON.parse(bytes.toString("utf8"))
-  } catch {
-    return ProtocolViolation.make("InvalidJson", 8, "the header is not JSON")
+  const reader = new JsonReader(frame, start, end)
+  const members: Members = {
+    code: 0,
+    language: "JAVA",
+    version: 0,
+    opaque: 0,
+    flag: 0,
+    remark: undefined,
+    extFields: Object.create(null)
   }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) {
-    return ProtocolViolation.make("InvalidField", 8, "the header is not an object")
-  }
-  const members = new Map<string, unknown>(Object.entries(json))
-  const code = int(members.get("code"))
-  const flag = int(members.get("flag"))
-  const opaque = int(members.get("opaque"))
-  const version = int(members.get("version"))
-  if (code === undefined || flag === undefined || opaque === undefined || version === undefined) {
-    return ProtocolViolation.make("InvalidField", 8, "code, flag, opaque and version are integers")
-  }
-  const language = members.get("language") ?? "JAVA"
-  const remark = members.get("remark") ?? undefined
-  const ext = members.get("extFields") ?? {}
-  if (typeof ext !== "object" || Array.isArray(ext)) {
-    return ProtocolViolation.make("InvalidField", 8, "extFields is not an object")
-  }
-  const extFields: Record<string, string> = Object.create(null)
-  let count = 0
-  for (const [key, value] of Object.entries(ext)) {
-    if (++count > maxExtFields) {
-      return ProtocolViolation.make("TooManyExtFields", 8, `more than ${maxExtFields} ext fields`)
+  reader.readObject((key) => {
+    switch (key) {
+      case "code":
+        members.code = reader.readInt(key)
+        return
+      case "flag":
+        members.flag = reader.readInt(key)
+        return
+      case "opaque":
+        members.opaque = reader.readInt(key)
+        return
+      case "version":
+        members.version = reader.readInt(key)
+        return
+      case "language":
+        members.language = readLanguage(reader)
+        return
+      case "remark":
+        members.remark = reader.readText(key)
+        return
+      case "extFields":
+        members.extFields = Object.create(null)
+        reader.readExtFields(members.extFields, maxExtFields)
+        return
+      default:
+        reader.skipValue(1)
     }
-    if (typeof value === "object") {
-      if (value !== null) {
-        return ProtocolViolation.make("InvalidField", 8, "an ext field is nested")
-      }
-    } else {
-      extFields[key] = String(value)
-    }
+  })
+  if (reader.violation === undefined) {
+    reader.expectEnd()
   }
-  return {
-    code,
-    flag,
-    opaque,
-    version,
-    language: typeof language === "number" ? languageName(language) : String(language),
-    remark: remark === undefined ? undefined : String(remark),
-    extFields
-  }
+  return reader.violation ?? members
 }
