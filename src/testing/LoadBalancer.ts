@@ -14,6 +14,7 @@ import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
+import * as Address from "../remoting/Address.ts"
 
 /**
  * How a new connection finds its target.
@@ -29,7 +30,7 @@ export type Policy = "roundRobin" | "random" | "leastConnections" | "sticky"
 /** What a balancer is made of. Addresses are `host:port`, an IPv6 host in brackets: `[::1]:9876`. */
 export interface Options {
   /** Where connections go at first. Repeated addresses count once. */
-  readonly targets: ReadonlyArray<string>
+  readonly targets: ReadonlyArray<Address.Address>
   readonly policy: Policy
   /** The address to listen on. Default `127.0.0.1`. */
   readonly host?: string | undefined
@@ -46,7 +47,7 @@ export interface ConnectionCounts {
   /** Connections that exist now, black holes included. */
   readonly open: number
   /** Those by target: every present target, and removed ones while they still have connections. */
-  readonly byTarget: ReadonlyMap<string, number>
+  readonly byTarget: ReadonlyMap<Address.Address, number>
 }
 
 /**
@@ -83,44 +84,44 @@ export class LoadBalancerError extends Schema.TaggedError<LoadBalancerError>(
  */
 export interface LoadBalancer {
   /** Where it listens, `host:port`. */
-  readonly address: string
+  readonly address: Address.Address
   /** The present targets in the order in which they were added. */
-  readonly targets: Effect.Effect<ReadonlyArray<string>>
+  readonly targets: Effect.Effect<ReadonlyArray<Address.Address>>
   /** How many connections there are and have been. */
   readonly connections: Effect.Effect<ConnectionCounts>
   /** Adds a target at the end of the list; one that is there already stays where it is. */
-  readonly addTarget: (target: string) => Effect.Effect<void, LoadBalancerError>
+  readonly addTarget: (target: Address.Address) => Effect.Effect<void, LoadBalancerError>
   /** New connections no longer go to this target; existing ones go on. False when it was none. */
-  readonly removeTarget: (target: string) => Effect.Effect<boolean>
+  readonly removeTarget: (target: Address.Address) => Effect.Effect<boolean>
   /**
    * Ends connections with a FIN in both directions. What the balancer still held of them is lost. The system sends a
    * reset in place of the FIN where received bytes have not been read yet.
    */
-  readonly closeAll: (target?: string) => Effect.Effect<void, LoadBalancerError>
+  readonly closeAll: (target?: Address.Address) => Effect.Effect<void, LoadBalancerError>
   /**
    * Fault: a new connection is accepted by the system and reset at once; the listener stays. With a target: those
    * connections that the policy gives to it, with no attempt at another. Existing connections go on.
    */
-  readonly refuse: (target?: string) => Effect.Effect<void, LoadBalancerError>
+  readonly refuse: (target?: Address.Address) => Effect.Effect<void, LoadBalancerError>
   /**
    * Fault: connections, new and existing, stay open while all bytes vanish, either way. The target hears nothing of
    * new ones. An end or a reset of one side is not passed on to the other, so each side sees a half-open peer. A black
    * hole stays one until `closeAll`, `reset` or the end of the scope, since bytes are missing from its stream.
    */
-  readonly blackHole: (target?: string) => Effect.Effect<void, LoadBalancerError>
+  readonly blackHole: (target?: Address.Address) => Effect.Effect<void, LoadBalancerError>
   /** Fault, once: existing connections are reset (RST), both sides of them. */
-  readonly reset: (target?: string) => Effect.Effect<void, LoadBalancerError>
+  readonly reset: (target?: Address.Address) => Effect.Effect<void, LoadBalancerError>
   /**
    * Fault: every byte and every FIN is delivered so much later than it arrived, in both directions, in order, on new
    * and existing connections. Time is that of Effect's `Clock`. A direction that holds 4 MiB stops reading until some
    * of it is due. A reset is passed on at once. A target's own delay takes the place of the one for all.
    */
-  readonly delay: (duration: Duration.Input, target?: string) => Effect.Effect<void, LoadBalancerError>
+  readonly delay: (duration: Duration.Input, target?: Address.Address) => Effect.Effect<void, LoadBalancerError>
   /**
    * Takes back `refuse`, `blackHole` and `delay`: of one target, or without an argument those of every target and those
    * for all. Bytes already delayed still arrive when they were due.
    */
-  readonly clear: (target?: string) => Effect.Effect<void, LoadBalancerError>
+  readonly clear: (target?: Address.Address) => Effect.Effect<void, LoadBalancerError>
 }
 
 /**
@@ -139,7 +140,7 @@ export const make: (options: Options) => Effect.Effect<LoadBalancer, LoadBalance
       for (const target of options.targets) yield* balancer.addTarget(target)
       yield* Effect.acquireRelease(balancer.listen(host, port), () => balancer.close)
       return {
-        address: formatAddress(host, balancer.port),
+        address: Address.format(host, balancer.port),
         targets: Effect.sync(() => balancer.listed.map((target) => target.address)),
         connections: Effect.sync(() => balancer.counts()),
         addTarget: (target) => balancer.addTarget(target),
@@ -179,6 +180,10 @@ interface Faults {
 }
 
 const noFaults = (): Faults => ({ refuse: false, blackHole: false, delay: undefined })
+
+const clearFaults = (faults: Faults): void => {
+  Object.assign(faults, noFaults())
+}
 
 class Target {
   readonly address: string
@@ -233,7 +238,7 @@ class Balancer {
     return Effect.callback((resume) => {
       const fail = (cause: unknown) =>
         resume(
-          Effect.fail(new LoadBalancerError({ reason: "ListenFailed", subject: formatAddress(host, port), cause }))
+          Effect.fail(new LoadBalancerError({ reason: "ListenFailed", subject: Address.format(host, port), cause }))
         )
       // Stays attached: a failed accept later on must not end the process.
       this.server.on("error", fail)
@@ -260,7 +265,7 @@ class Balancer {
     return Effect.suspend(() => {
       const known = this.byAddress.get(address)
       if (known === undefined) {
-        const parsed = parseAddress(address)
+        const parsed = Address.parse(address)
         if (parsed === undefined) {
           return Effect.fail(new LoadBalancerError({ reason: "InvalidAddress", subject: address }))
         }
@@ -302,9 +307,6 @@ class Balancer {
   }
 
   clear(address: string | undefined): Effect.Effect<void, LoadBalancerError> {
-    const clearFaults = (faults: Faults) => {
-      Object.assign(faults, noFaults())
-    }
     if (address !== undefined) return this.setFault(address, clearFaults)
     return Effect.sync(() => {
       clearFaults(this.faults)
@@ -593,13 +595,4 @@ const ignore = () => {}
 
 const resetSocket = (socket: Net.Socket | undefined): void => {
   if (socket !== undefined && !socket.destroyed) socket.resetAndDestroy()
-}
-
-const formatAddress = (host: string, port: number): string => Net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
-
-const parseAddress = (address: string): { readonly host: string; readonly port: number } | undefined => {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(address)
-  if (match === null) return undefined
-  const port = Number(match[3])
-  return port >= 1 && port <= 65_535 ? { host: match[1] ?? match[2], port } : undefined
 }

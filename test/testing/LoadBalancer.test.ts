@@ -58,14 +58,14 @@ class Peer {
   }
 
   get reset(): Effect.Effect<void> {
-    return Effect.map(this.until((peer) => peer.closed), () => assert.strictEqual(this.errorCode, "ECONNRESET"))
+    return Effect.map(this.until((seen) => seen.closed), () => assert.strictEqual(this.errorCode, "ECONNRESET"))
   }
 
   /** Sends a line and waits for its echo: whatever was sent before on any socket has been looked at by then. */
   roundTrip(line: string): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.socket.write(`${line}\n`)
-      return this.until((peer) => peer.text.endsWith(`${line}\n`))
+      return this.until((seen) => seen.text.endsWith(`${line}\n`))
     })
   }
 
@@ -114,7 +114,7 @@ const connect = (address: string, localAddress = "127.0.0.1"): Effect.Effect<Pee
   )
 
 const greeted = (address: string, localAddress?: string) =>
-  Effect.tap(connect(address, localAddress), (peer) => peer.until((peer) => peer.text.includes("\n")))
+  Effect.tap(connect(address, localAddress), (peer) => peer.until((seen) => seen.text.includes("\n")))
 
 const nameOf = (peer: Peer) => peer.text.slice(0, peer.text.indexOf("\n"))
 
@@ -193,7 +193,7 @@ describe("LoadBalancer", () => {
         assert.strictEqual(namesOf(peers), "abab")
         for (const peer of [peers[1], peers[3]]) {
           peer.socket.end()
-          yield* peer.until((peer) => peer.closed)
+          yield* peer.until((seen) => seen.closed)
         }
         yield* untilOpen(balancer, 2)
         assert.strictEqual(namesOf(yield* greetedTimes(2, balancer.address)), "bb")
@@ -271,7 +271,7 @@ describe("LoadBalancer", () => {
         yield* old.roundTrip("still here")
         assert.deepStrictEqual(Array.from((yield* balancer.connections).byTarget), [[a.address, 1], [b.address, 2]])
         yield* balancer.closeAll(a.address)
-        yield* old.until((peer) => peer.ended)
+        yield* old.until((seen) => seen.ended)
         assert.deepStrictEqual(Array.from((yield* balancer.connections).byTarget), [[b.address, 2]])
       }))
 
@@ -309,7 +309,7 @@ describe("LoadBalancer", () => {
         const balancer = yield* LoadBalancer.make({ targets: [a.address], policy: "roundRobin" })
         const peer = yield* greeted(balancer.address)
         peer.socket.end("last\n")
-        yield* peer.until((peer) => peer.ended)
+        yield* peer.until((seen) => seen.ended)
         assert.strictEqual(peer.text, "a\nlast\nbye\n")
       }))
 
@@ -341,7 +341,7 @@ describe("LoadBalancer", () => {
         yield* longWhile(probe)
         assert.isFalse(flushed)
         upstream.socket.resume()
-        yield* upstream.until((peer) => peer.ended)
+        yield* upstream.until((seen) => seen.ended)
         assert.isTrue(upstream.received.equals(bytes))
       }))
   })
@@ -397,7 +397,7 @@ describe("LoadBalancer", () => {
         yield* balancer.blackHole(a.address)
         const mute = yield* connect(balancer.address)
         mute.socket.write("unheard")
-        yield* mute.until((peer) => peer.socket.readyState === "open").pipe(Effect.andThen(Effect.yieldNow))
+        yield* mute.until((seen) => seen.socket.readyState === "open").pipe(Effect.andThen(Effect.yieldNow))
         assert.strictEqual(a.peers.length, 1)
         yield* balancer.clear()
         const next = yield* greeted(balancer.address)
@@ -480,7 +480,7 @@ describe("LoadBalancer", () => {
         yield* probe.roundTrip("2")
         yield* balancer.clear()
         peer.socket.end("3\n")
-        yield* peer.until((peer) => peer.ended)
+        yield* peer.until((seen) => seen.ended)
         assert.strictEqual(peer.text, "a\n1\n2\n3\nbye\n")
       }))
 
@@ -520,7 +520,7 @@ describe("LoadBalancer", () => {
         const bytes = Buffer.alloc(megabytes(16))
         for (let i = 0; i < bytes.length; i += 4) bytes.writeInt32BE(i, i)
         peer.socket.end(bytes)
-        yield* a.peers[0].until((peer) => peer.ended)
+        yield* a.peers[0].until((seen) => seen.ended)
         assert.isTrue(a.peers[0].received.equals(bytes))
       }))
 
@@ -555,8 +555,8 @@ describe("LoadBalancer", () => {
         const balancer = yield* LoadBalancer.make({ targets: [a.address], policy: "roundRobin" })
         const peer = yield* greeted(balancer.address)
         yield* balancer.closeAll()
-        yield* peer.until((peer) => peer.ended)
-        yield* a.peers[0].until((peer) => peer.ended)
+        yield* peer.until((seen) => seen.ended)
+        yield* a.peers[0].until((seen) => seen.ended)
         assert.deepInclude(yield* balancer.connections, { accepted: 1, refused: 0, open: 0 })
         assert.strictEqual(nameOf(yield* greeted(balancer.address)), "a")
       }))
@@ -576,7 +576,7 @@ describe("LoadBalancer", () => {
           a.peers[0].socket.pause()
           stuck.socket.write(Buffer.alloc(megabytes(32)))
           halfClosed.socket.end()
-          yield* a.peers[1].until((peer) => peer.ended)
+          yield* a.peers[1].until((seen) => seen.ended)
           yield* balancer.delay("1 hour", a.address)
           delayed.socket.write("held")
           yield* balancer.addTarget(b.address)
@@ -588,15 +588,15 @@ describe("LoadBalancer", () => {
           const late = yield* connect(balancer.address)
           yield* Scope.close(scope, Exit.void)
           for (const peer of [halfClosed, delayed, hole, probe, late]) {
-            yield* peer.until((peer) => peer.ended || peer.closed)
+            yield* peer.until((seen) => seen.ended || seen.closed)
           }
           const refused = yield* connect(balancer.address)
-          yield* refused.until((peer) => peer.closed)
+          yield* refused.until((seen) => seen.closed)
           assert.strictEqual(refused.errorCode, "ECONNREFUSED")
         }))
         for (const peer of [...a.peers, ...b.peers]) {
           peer.socket.destroy()
-          yield* peer.until((peer) => peer.closed)
+          yield* peer.until((seen) => seen.closed)
         }
         yield* untilOpenSockets(2)
         assert.isAtMost(activeResources("Timeout"), timers)
