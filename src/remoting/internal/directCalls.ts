@@ -1,0 +1,125 @@
+/** Calls on one given channel: registrations, probes, and what one side asks the other from a handler. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { RemotingCommand } from "../../protocol/RemotingCommand.ts"
+import type { RemotingChannel } from "../RemotingChannel.ts"
+import type { RemotingError } from "../RemotingError.ts"
+import type { Peer } from "../RemotingHandler.ts"
+import type { RemotingRequest } from "../RemotingRequest.ts"
+import type { Futures } from "../ResponseFutures.ts"
+import * as Failures from "./failures.ts"
+import { suspend } from "./handlers.ts"
+import type { CallOptions, CallOwner } from "./pendingCall.ts"
+import { PendingCall, Stage } from "./pendingCall.ts"
+
+/** Makes calls on channels, for one client or server. */
+export class DirectCalls {
+  private readonly futures: Futures
+  private readonly defaults: CallOptions
+  private readonly maxUnsentBytes: number
+  private readonly owner: CallOwner
+
+  /** @param onGoAway is told of a channel whose peer answered a direct call with GO_AWAY */
+  constructor(
+    futures: Futures,
+    timeoutMillis: number,
+    maxUnsentBytes: number,
+    onGoAway: (channel: RemotingChannel) => void
+  ) {
+    this.futures = futures
+    this.maxUnsentBytes = maxUnsentBytes
+    this.defaults = { timeoutMillis, goAwayHops: 0, repeatable: false, failFast: true }
+    this.owner = {
+      refused: (call, channel) => {
+        call.hops++
+        onGoAway(channel)
+        futures.fail(call, Failures.goAway(call, "the server answered GO_AWAY"))
+      },
+      lost: (call, reason) => futures.fail(call, Failures.closed(call, reason)),
+      expired: (call) => Failures.timeout(call, `no answer in ${call.options.timeoutMillis} ms`)
+    }
+  }
+
+  invoke(
+    channel: RemotingChannel,
+    request: RemotingRequest,
+    timeout: Duration.Input | undefined
+  ): Effect.Effect<RemotingCommand, RemotingError> {
+    // A two-way call never settles without a response.
+    return this.call(channel, request, timeout, false) as Effect.Effect<RemotingCommand, RemotingError>
+  }
+
+  invokeOneway(
+    channel: RemotingChannel,
+    request: RemotingRequest,
+    timeout: Duration.Input | undefined
+  ): Effect.Effect<void, RemotingError> {
+    return Effect.asVoid(this.call(channel, request, timeout, true))
+  }
+
+  /** Starts a call from plain code. */
+  start(
+    channel: RemotingChannel,
+    request: RemotingRequest,
+    timeoutMillis: number,
+    done: (exit: Exit.Exit<RemotingCommand | undefined, RemotingError>) => void
+  ): void {
+    this.submit(channel, request, false, { ...this.defaults, timeoutMillis }, done)
+  }
+
+  peer(channel: RemotingChannel): Peer {
+    return {
+      address: channel.address,
+      channelId: channel.id,
+      invoke: (request, options) => this.invoke(channel, request, options?.timeout),
+      invokeOneway: (request, options) => this.invokeOneway(channel, request, options?.timeout),
+      suspend: suspend(channel),
+      isOpen: () => !channel.closed,
+      close: () => channel.end(channel.closedReason("it was closed on this side"))
+    }
+  }
+
+  private call(
+    channel: RemotingChannel,
+    request: RemotingRequest,
+    timeout: Duration.Input | undefined,
+    oneway: boolean
+  ): Effect.Effect<RemotingCommand | undefined, RemotingError> {
+    const options = timeout === undefined
+      ? this.defaults
+      : { ...this.defaults, timeoutMillis: Duration.toMillis(timeout) }
+    return Effect.callback((resume) => {
+      const call = this.submit(channel, request, oneway, options, resume)
+      return Effect.sync(() => this.futures.interrupt(call))
+    })
+  }
+
+  private submit(
+    channel: RemotingChannel,
+    request: RemotingRequest,
+    oneway: boolean,
+    options: CallOptions,
+    done: (exit: Exit.Exit<RemotingCommand | undefined, RemotingError>) => void
+  ): PendingCall {
+    const { futures } = this
+    const call = new PendingCall(
+      this.owner,
+      channel.address,
+      request,
+      oneway,
+      options,
+      channel.now() + options.timeoutMillis,
+      done
+    )
+    if (!futures.submit(call)) {
+      call.stage = Stage.Settled
+      done(futures.reject(call))
+    } else if (channel.closed) {
+      futures.fail(call, Failures.closed(call, channel.closedReason("the channel is closed")))
+    } else if (!channel.send(call)) {
+      futures.fail(call, Failures.tooMany(call, this.maxUnsentBytes, "unsent bytes"))
+    }
+    return call
+  }
+}

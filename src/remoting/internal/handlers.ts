@@ -1,0 +1,132 @@
+/** Handlers of the requests that a peer sends, on client and server alike. */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { RemotingCommand } from "../../protocol/RemotingCommand.ts"
+import { ResponseCode } from "../../protocol/ResponseCode.ts"
+import type { RemotingChannel } from "../RemotingChannel.ts"
+import type { Handler, Peer } from "../RemotingHandler.ts"
+import type { RemotingReply } from "../RemotingRequest.ts"
+
+/** A handler bound to the context it was registered in: runs, and tells how it ended. */
+export type Registered = (
+  command: RemotingCommand,
+  peer: Peer,
+  done: (exit: Exit.Exit<RemotingReply | undefined, unknown>) => void
+) => Fiber.Fiber<unknown, unknown>
+
+/** Binds a handler to a context. */
+export const bind = <R>(handler: Handler<R>, context: Context.Context<R>): Registered => {
+  const runFork = Effect.runForkWith(context)
+  return (command, peer, done) =>
+    runFork(
+      Effect.onExit(Effect.suspend(() => handler(command, peer)), (exit) => Effect.sync(() => done(exit)))
+    )
+}
+
+/** RocketMQ 5.3.3 `NettyRemotingAbstract`, when its executor takes no more. */
+const overload: RemotingReply = {
+  code: ResponseCode.SYSTEM_BUSY,
+  remark: "[OVERLOAD]system busy, start flow control for a while"
+}
+
+export class Handlers {
+  private readonly byCode = new Map<number, Array<Registered>>()
+  private fallback: Registered | undefined
+  private readonly fibers = new Map<RemotingChannel, Set<Fiber.Fiber<unknown, unknown>>>()
+  private readonly limit: number
+
+  /** @param limit handlers of one channel that may run at once, those that are suspended apart */
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  /** The newest registration of a code is the one that counts. Returns what takes it back. */
+  register(code: number, registered: Registered): () => void {
+    const stack = this.byCode.get(code) ?? []
+    this.byCode.set(code, stack)
+    stack.push(registered)
+    return () => {
+      const index = stack.indexOf(registered)
+      if (index >= 0) stack.splice(index, 1)
+      if (stack.length === 0) this.byCode.delete(code)
+    }
+  }
+
+  /** The handler of codes that have none. */
+  registerFallback(registered: Registered): () => void {
+    const previous = this.fallback
+    this.fallback = registered
+    return () => {
+      if (this.fallback === registered) this.fallback = previous
+    }
+  }
+
+  find(code: number): Registered | undefined {
+    const stack = this.byCode.get(code)
+    return stack === undefined ? this.fallback : stack[stack.length - 1]
+  }
+
+  /** The answer to codes without a handler, as RocketMQ 5.3.3 words it, its leading blank included. */
+  unsupported(code: number): RemotingReply {
+    return { code: ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark: ` request type ${code} not supported` }
+  }
+
+  /** Runs a handler and answers with what it returns. */
+  run(registered: Registered, channel: RemotingChannel, command: RemotingCommand, peer: Peer): void {
+    if (channel.running >= this.limit) {
+      if (!command.isOneway) channel.reply(command.opaque, overload)
+      return
+    }
+    channel.running++
+    channel.handlers++
+    const fiber = registered(command, peer, (exit) => this.done(channel, command, exit))
+    if (fiber.pollUnsafe() !== undefined) return
+    const running = this.fibers.get(channel) ?? new Set()
+    this.fibers.set(channel, running)
+    running.add(fiber)
+    fiber.addObserver(() => running.delete(fiber))
+  }
+
+  /** The channel has closed: nobody waits for its handlers. */
+  closed(channel: RemotingChannel): void {
+    const running = this.fibers.get(channel)
+    if (running === undefined) return
+    this.fibers.delete(channel)
+    for (const fiber of [...running]) fiber.interruptUnsafe()
+  }
+
+  private done(
+    channel: RemotingChannel,
+    command: RemotingCommand,
+    exit: Exit.Exit<RemotingReply | undefined, unknown>
+  ) {
+    channel.running--
+    channel.handlers--
+    if (!command.isOneway && !channel.closed) {
+      if (Exit.isFailure(exit)) {
+        const error = Cause.squash(exit.cause)
+        channel.reply(command.opaque, {
+          code: ResponseCode.SYSTEM_ERROR,
+          remark: error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+        })
+      } else if (exit.value !== undefined) channel.reply(command.opaque, exit.value)
+    }
+    channel.checkDrained()
+  }
+}
+
+/** What a suspended handler gives back while it waits. */
+export const suspend =
+  (channel: RemotingChannel) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      channel.running--
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => {
+          channel.running++
+        })
+      )
+    })
