@@ -1,0 +1,673 @@
+/**
+ * One address: its current channel, those that drain, and those who wait.
+ *
+ * A GO_AWAY or a broken connection is answered by one supervised fiber, owned
+ * by the client's scope and never by a caller. It dials, validates and only
+ * then lets requests flow. Everything that decides about requests is plain
+ * code that runs in one turn, so no request is ever between two states.
+ */
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type { RemotingCommand } from "../protocol/RemotingCommand.ts"
+import { RequestCode } from "../protocol/RequestCode.ts"
+import type { Address } from "./Address.ts"
+import { parse } from "./Address.ts"
+import type { ChannelEvent, ChannelEventType, LinkState, LinkStatus } from "./ChannelEvent.ts"
+import type { DirectCalls } from "./internal/directCalls.ts"
+import * as Failures from "./internal/failures.ts"
+import type { Handlers } from "./internal/handlers.ts"
+import { tendFrame, tendTraffic } from "./internal/housekeeping.ts"
+import type { CallOwner, CallTable, PendingCall, RetryStep } from "./internal/pendingCall.ts"
+import { Stage } from "./internal/pendingCall.ts"
+import type { Policy, ReconnectionPolicies } from "./Reconnection.ts"
+import type { ChannelOwner, ChannelSettings, Observe, Prepare } from "./RemotingChannel.ts"
+import { RemotingChannel } from "./RemotingChannel.ts"
+import type { Reason } from "./RemotingError.ts"
+import {
+  ConnectFailed,
+  CredentialsFailed,
+  GoAway,
+  InvalidAddress,
+  RegistrationFailed,
+  RemotingError,
+  ShuttingDown,
+  TlsFailed,
+  worst
+} from "./RemotingError.ts"
+import type { Peer } from "./RemotingHandler.ts"
+import type { Futures } from "./ResponseFutures.ts"
+import type { Connection, DialError, Transport } from "./Transport.ts"
+
+/** Runs on each fresh channel before anything else flows there. A failure ends that channel. */
+export type Registration = (channel: Peer) => Effect.Effect<unknown, unknown>
+
+/** Counts for metrics. */
+export interface LinkCounters {
+  goAways: number
+  swaps: number
+  hops: number
+  replays: number
+  redials: number
+}
+
+/** Durations in milliseconds. */
+export interface LinkTimes {
+  readonly connect: number
+  readonly registration: number
+  readonly probeAfter: number
+  readonly probe: number
+  readonly idle: number
+  readonly frame: number
+}
+
+/** What a link needs of its client. */
+export interface LinkHost {
+  readonly futures: Futures
+  readonly transport: Transport["Service"]
+  readonly policies: ReconnectionPolicies
+  readonly settings: ChannelSettings
+  readonly handlers: Handlers
+  readonly direct: DirectCalls
+  readonly registrations: ReadonlySet<Registration>
+  readonly times: LinkTimes
+  readonly counters: LinkCounters
+  readonly scope: Scope.Scope
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly emit: (event: ChannelEvent) => void
+  readonly mapAddress: (address: Address) => Effect.Effect<Address, unknown>
+  /** Hooks and signature for a fresh channel; the credentials are asked for anew. */
+  readonly preparation: (address: Address, connection: Connection) => Effect.Effect<Prepare | undefined, unknown>
+  readonly observation: (address: Address) => Observe | undefined
+  readonly repeatable: (code: number) => boolean
+  readonly nextChannelId: () => string
+  readonly closing: () => boolean
+}
+
+/** Why a link dials. */
+type Trigger = "demand" | "goAway" | "broken"
+
+/** A channel that lived this long and answered something ends an outage. */
+const healthyMillis = 1_000
+
+/** An address that was bad this long ago may be good again. */
+const avoidMillis = 30_000
+
+/** How long a closed connection may take to send its last bytes. */
+const lingerMillis = 1_000
+
+/** No dial gets less time than this, or one slow SYN would fail them all. */
+const minDialMillis = 250
+
+const describe = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+const newStep = (policy: Policy): Effect.Effect<RetryStep> => Schedule.toStepWithSleep(policy)
+
+/** Sleeps for one step of a policy. `false`: the policy is done. */
+const stepped = (step: RetryStep, error: RemotingError): Effect.Effect<boolean> =>
+  Pull.matchEffect(step(error), {
+    onSuccess: () => Effect.succeed(true),
+    onDone: () => Effect.succeed(false),
+    onFailure: () => Effect.succeed(false)
+  })
+
+export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
+  readonly address: Address
+  current: RemotingChannel | undefined = undefined
+  private readonly host: LinkHost
+  private readonly waiting = new Set<PendingCall>()
+  private readonly drainingChannels = new Set<RemotingChannel>()
+  private readonly scopes = new Map<RemotingChannel, Scope.Closeable>()
+  private readonly avoid = new Map<string, number>()
+  private validating: RemotingChannel | undefined = undefined
+  private status: LinkStatus = "Idle"
+  private generation = 0
+  /** Generation of the last channel that was active, for `Reconnected`. */
+  private activeGeneration = 0
+  private trigger: Trigger = "demand"
+  /** Why the address is down; `undefined` while it is not known to be. */
+  private failure: Reason | undefined = undefined
+  private lastAttempt = -Infinity
+  private connecting = false
+  private goAwayStep: RetryStep | undefined = undefined
+  private reconnectStep: RetryStep | undefined = undefined
+  private lastEvent: ChannelEvent | undefined = undefined
+
+  constructor(host: LinkHost, address: Address) {
+    this.host = host
+    this.address = address
+  }
+
+  // --- requests -------------------------------------------------------------
+
+  /** Writes a call to the current channel, or lets it wait for one. */
+  send(call: PendingCall): void {
+    const channel = this.current
+    if (channel === undefined) {
+      this.park(call)
+      return
+    }
+    if (call.hops > 0) this.host.counters.replays++
+    if (!channel.send(call)) {
+      this.host.futures.fail(call, Failures.tooMany(call, this.host.settings.maxUnsentBytes, "unsent bytes"))
+    }
+  }
+
+  private park(call: PendingCall): void {
+    const { futures } = this.host
+    if (this.host.closing()) {
+      futures.fail(call, Failures.shuttingDown(call))
+      return
+    }
+    if (call.options.failFast && this.failure !== undefined) {
+      futures.fail(call, Failures.unavailable(call, this.failure))
+      // Somebody has to find out that the address is back.
+      this.connect(true)
+      return
+    }
+    call.stage = Stage.Waiting
+    call.table = this
+    this.waiting.add(call)
+    this.connect(true)
+  }
+
+  has(): boolean {
+    return false
+  }
+
+  remove(call: PendingCall): void {
+    this.waiting.delete(call)
+  }
+
+  refused(call: PendingCall, channel: RemotingChannel, _response: RemotingCommand): void {
+    const { counters, futures, policies } = this.host
+    counters.goAways++
+    call.hops++
+    call.outcome = worst(call.outcome, "NotProcessed")
+    if (!policies.goAwayEnabled) {
+      futures.fail(call, Failures.goAway(call, "the server answered GO_AWAY, and moving requests is switched off"))
+      return
+    }
+    this.goAwaySeen(channel)
+    if (!policies.replay(call.request.code)) {
+      futures.fail(call, Failures.goAway(call, "the server answered GO_AWAY, and the policy does not replay this code"))
+    } else if (call.hops > call.options.goAwayHops) {
+      futures.fail(call, Failures.goAway(call, `${call.hops} connections answered GO_AWAY`))
+    } else this.send(call)
+  }
+
+  lost(call: PendingCall, reason: Reason): void {
+    const { futures } = this.host
+    if (this.host.closing()) {
+      futures.fail(call, Failures.closed(call, reason))
+      return
+    }
+    if (call.stage !== Stage.Written) {
+      call.stage = Stage.Waiting
+      this.send(call)
+      return
+    }
+    const error = Failures.closed(call, reason)
+    if (call.oneway || !(call.options.repeatable ?? this.host.repeatable(call.request.code))) {
+      futures.fail(call, error)
+      return
+    }
+    call.outcome = "Unknown"
+    call.stage = Stage.Waiting
+    this.host.fork(this.repeat(call, error))
+  }
+
+  /** Sends a repeatable call again when its schedule says so. */
+  private repeat(call: PendingCall, error: RemotingError): Effect.Effect<void> {
+    const step = call.retry === undefined ? newStep(this.host.policies.retryUnknown) : Effect.succeed(call.retry)
+    return step.pipe(
+      Effect.tap((step) => Effect.sync(() => call.retry = step)),
+      Effect.flatMap((step) => stepped(step, error)),
+      Effect.map((again) => {
+        if (call.stage === Stage.Settled) return
+        if (again) this.send(call)
+        else this.host.futures.fail(call, error)
+      })
+    )
+  }
+
+  expired(call: PendingCall): RemotingError {
+    const millis = call.options.timeoutMillis
+    if (call.stage === Stage.Written) return Failures.timeout(call, `no answer in ${millis} ms`)
+    if (call.outcome === "Unknown") {
+      return Failures.timeout(call, `its connection broke, and it could not be repeated in ${millis} ms`, this.failure)
+    }
+    if (call.hops > 0) {
+      return Failures.goAway(
+        call,
+        `no server took it in ${millis} ms; ${call.hops} connections answered GO_AWAY`,
+        this.failure
+      )
+    }
+    if (call.stage === Stage.Queued) {
+      return Failures.timeout(call, `the connection did not take it in ${millis} ms`)
+    }
+    return this.failure === undefined
+      ? Failures.timeout(call, `no connection in ${millis} ms`)
+      : Failures.unavailable(call, this.failure)
+  }
+
+  // --- channels -------------------------------------------------------------
+
+  request(channel: RemotingChannel, command: RemotingCommand): void {
+    const { direct, handlers } = this.host
+    const registered = handlers.find(command.code)
+    if (registered === undefined) {
+      if (!command.isOneway) channel.reply(command.opaque, handlers.unsupported(command.code))
+      return
+    }
+    handlers.run(registered, channel, command, direct.peer(channel))
+  }
+
+  drained(channel: RemotingChannel): void {
+    // Make before break: the server must not see the client go before it has
+    // come back. When the swap has ended, this is asked again.
+    if (this.connecting) return
+    channel.finish(channel.closedReason("everything on it was answered"))
+  }
+
+  closed(channel: RemotingChannel, reason: Reason): void {
+    this.host.handlers.closed(channel)
+    this.release(channel)
+    // The dial that made it tells its story.
+    if (channel === this.validating) return
+    if (this.drainingChannels.delete(channel)) {
+      this.tell("Close", channel, reason.detail)
+      return
+    }
+    if (channel !== this.current) return
+    this.current = undefined
+    this.status = "Idle"
+    this.healthCheck(channel)
+    if (!this.host.closing()) {
+      this.trigger = "broken"
+      this.failure = reason
+      this.shun(channel)
+    }
+    if (reason._tag !== "ChannelClosed" || reason.cause !== undefined) {
+      this.tell("Exception", channel, reason.detail, reason.cause ?? reason)
+    }
+    this.tell("Close", channel, reason.detail, reason.cause)
+    if (this.host.registrations.size > 0) this.connect(false)
+  }
+
+  /** The first GO_AWAY retires a channel: nothing new is written to it. */
+  goAwaySeen(channel: RemotingChannel): void {
+    if (channel !== this.current) return
+    this.current = undefined
+    this.status = "Connecting"
+    this.healthCheck(channel)
+    this.trigger = "goAway"
+    this.shun(channel)
+    this.drainingChannels.add(channel)
+    this.tell("GoAway", channel, "its server answered GO_AWAY")
+    const unwritten = channel.retire()
+    this.tell("Draining", channel, `${channel.inFlight} requests in flight finish on it`)
+    for (const call of unwritten) this.send(call)
+    if (this.host.registrations.size > 0) this.connect(false)
+  }
+
+  /** Looks after silent, unused and stuck channels. Called about once a second. */
+  tend(now: number): void {
+    const { times } = this.host
+    for (const channel of [this.current, this.validating, ...this.drainingChannels]) {
+      if (channel !== undefined) tendFrame(channel, now, times.frame)
+    }
+    const channel = this.current
+    if (channel === undefined) return
+    tendTraffic(channel, now)
+    const registered = this.host.registrations.size > 0
+    if (!registered && now - channel.lastUsed >= times.idle) {
+      this.current = undefined
+      this.status = "Idle"
+      this.drainingChannels.add(channel)
+      this.tell("Idle", channel, `unused for ${times.idle} ms`)
+      channel.retire()
+      channel.checkDrained()
+      return
+    }
+    if (!channel.probing && now - channel.lastHeard >= times.probeAfter && (registered || channel.inFlight > 0)) {
+      this.probe(channel)
+    }
+  }
+
+  /** Whether nothing is left that this link would be needed for. */
+  get forgettable(): boolean {
+    return this.current === undefined && this.waiting.size === 0 && this.drainingChannels.size === 0 && !this.connecting
+  }
+
+  /** A hook that looks at answers threw. */
+  hookFailed(cause: unknown): void {
+    this.emit("Exception", this.current?.id ?? "", this.generation, `a hook failed: ${describe(cause)}`, cause)
+  }
+
+  /** Settles everything, closes everything. */
+  shutdown(): void {
+    const reason = new ShuttingDown({ address: this.address, outcome: "Unknown", detail: "the client is closing" })
+    for (const channel of [this.current, this.validating, ...this.drainingChannels]) channel?.end(reason)
+    for (const call of [...this.waiting]) this.host.futures.fail(call, Failures.shuttingDown(call))
+  }
+
+  state(): LinkState {
+    return {
+      address: this.address,
+      status: this.status,
+      generation: this.generation,
+      channelId: this.current?.id,
+      waiting: this.waiting.size,
+      inFlight: this.current?.inFlight ?? 0,
+      draining: this.drainingChannels.size,
+      lastEvent: this.lastEvent
+    }
+  }
+
+  private probe(channel: RemotingChannel): void {
+    const millis = this.host.times.probe
+    channel.probing = true
+    // Any answer is life, an error code too; an empty heartbeat registers nothing.
+    this.host.direct.start(channel, { code: RequestCode.HEART_BEAT }, millis, (exit) => {
+      channel.probing = false
+      if (Exit.isFailure(exit) && !channel.closed && !channel.heard) {
+        channel.end(channel.closedReason(`the peer is dead: it did not answer a probe in ${millis} ms`))
+      }
+    })
+  }
+
+  /** A channel that worked for a while ends the outage: the back-offs start anew. */
+  private healthCheck(channel: RemotingChannel): void {
+    if (channel.answered && this.host.futures.now() - channel.since >= healthyMillis) {
+      this.goAwayStep = undefined
+      this.reconnectStep = undefined
+    }
+  }
+
+  /** Prefers other records of the name for a while. */
+  private shun(channel: RemotingChannel): void {
+    const ip = parse(channel.connection.remote)?.host
+    if (ip !== undefined) this.avoid.set(ip, this.host.futures.now() + avoidMillis)
+  }
+
+  private shunned(): ReadonlySet<string> {
+    const now = this.host.futures.now()
+    for (const [ip, until] of this.avoid) if (until <= now) this.avoid.delete(ip)
+    return new Set(this.avoid.keys())
+  }
+
+  private release(channel: RemotingChannel): void {
+    const scope = this.scopes.get(channel)
+    if (scope === undefined) return
+    this.scopes.delete(channel)
+    const close = Scope.close(scope, Exit.void)
+    // What was written must be able to leave before the connection is destroyed.
+    this.host.fork(channel.endedGracefully ? Effect.delay(close, lingerMillis) : close)
+  }
+
+  private tell(type: ChannelEventType, channel: RemotingChannel, reason: string, cause?: unknown): void {
+    this.emit(type, channel.id, channel.generation, reason, cause)
+  }
+
+  private emit(type: ChannelEventType, channelId: string, generation: number, reason: string, cause?: unknown): void {
+    this.lastEvent = {
+      type,
+      address: this.address,
+      channelId,
+      generation,
+      reason,
+      ...(cause === undefined ? {} : { cause })
+    }
+    this.host.emit(this.lastEvent)
+  }
+
+  // --- the supervised swap --------------------------------------------------
+
+  /** Whether a connection is worth having. */
+  private get needed(): boolean {
+    return this.waiting.size > 0 || this.host.registrations.size > 0
+  }
+
+  /** Starts the one fiber that gets a channel, unless it runs. */
+  connect(onDemand: boolean): void {
+    if (this.connecting || this.current !== undefined || this.host.closing()) return
+    if (!onDemand && !this.needed) return
+    this.connecting = true
+    this.host.fork(
+      Effect.onExit(this.supervise, (exit) =>
+        Effect.sync(() => {
+          this.connecting = false
+          for (const channel of [...this.drainingChannels]) channel.checkDrained()
+          if (Exit.isFailure(exit) && !this.host.closing()) {
+            this.giveUp(
+              new ConnectFailed({
+                address: this.address,
+                outcome: "NotSent",
+                detail: "the supervision of the address failed",
+                cause: exit.cause
+              })
+            )
+          }
+        }))
+    )
+  }
+
+  /** Dials until a channel is active, the policy gives up, or nobody needs it. */
+  private readonly supervise: Effect.Effect<void> = Effect.gen({ self: this as RemotingLink }, function*() {
+    let error: Reason | undefined = this.failure
+    for (let first = true;; first = false) {
+      if (!first && !this.needed) break
+      if (this.trigger !== "demand" || (error !== undefined && !this.isStale())) {
+        const hop = this.trigger === "goAway" && (first || error?._tag === "GoAway")
+        if (!(yield* this.step(hop, error))) {
+          this.giveUp(error ?? this.goAwayReason())
+          return
+        }
+        if (hop) this.host.counters.hops++
+        else this.host.counters.redials++
+        // Everybody may have given up meanwhile.
+        if (!first && !this.needed) break
+      }
+      this.lastAttempt = this.host.futures.now()
+      error = yield* this.attempt
+      if (error === undefined) return
+      if (error._tag === "GoAway") this.trigger = "goAway"
+      else {
+        if (this.trigger === "goAway") this.trigger = "broken"
+        this.failure = error
+        this.status = "Down"
+        for (const call of [...this.waiting]) {
+          if (call.options.failFast) this.host.futures.fail(call, Failures.unavailable(call, error))
+        }
+      }
+    }
+    this.status = this.failure === undefined ? "Idle" : "Down"
+  })
+
+  private isStale(): boolean {
+    return this.host.futures.now() - this.lastAttempt >= avoidMillis
+  }
+
+  private goAwayReason(): GoAway {
+    return new GoAway({
+      address: this.address,
+      outcome: "NotProcessed",
+      hops: 1,
+      detail: "the server answered GO_AWAY"
+    })
+  }
+
+  /** Waits as the policy says. `false`: it says to give up. */
+  private step(hop: boolean, error: Reason | undefined): Effect.Effect<boolean> {
+    const input = new RemotingError({ reason: error ?? this.goAwayReason() })
+    const run = (step: RetryStep) => stepped(step, input)
+    if (hop) {
+      if (this.goAwayStep !== undefined) return run(this.goAwayStep)
+      return Effect.flatMap(newStep(this.host.policies.goAway), (step) => run(this.goAwayStep = step))
+    }
+    if (this.reconnectStep !== undefined) return run(this.reconnectStep)
+    return Effect.flatMap(newStep(this.host.policies.reconnect), (step) => run(this.reconnectStep = step))
+  }
+
+  /** The policy is done: those who wait learn why. The next request starts anew. */
+  private giveUp(reason: Reason): void {
+    this.goAwayStep = undefined
+    this.reconnectStep = undefined
+    this.trigger = "demand"
+    this.status = "Down"
+    const { futures } = this.host
+    for (const call of [...this.waiting]) {
+      futures.fail(
+        call,
+        call.hops > 0 || reason._tag === "GoAway"
+          ? Failures.goAway(call, `the go-away policy gave up after ${call.hops} connections`, this.failure)
+          : Failures.unavailable(call, reason)
+      )
+    }
+  }
+
+  /** One dial with its validation. Returns why it did not lead to an active channel. */
+  private readonly attempt: Effect.Effect<Reason | undefined> = Effect.gen({ self: this as RemotingLink }, function*() {
+    const id = this.host.nextChannelId()
+    const generation = ++this.generation
+    this.status = "Connecting"
+    const scope = yield* Scope.fork(this.host.scope)
+    const connected = yield* Effect.result(Scope.provide(this.dial(id, generation), scope))
+    if (connected._tag === "Failure") {
+      yield* Scope.close(scope, Exit.void)
+      const reason = connected.failure
+      if (!this.host.closing()) this.emit("Exception", id, generation, reason.detail, reason.cause ?? reason)
+      return reason
+    }
+    const channel = connected.success
+    this.scopes.set(channel, scope)
+    this.validating = channel
+    channel.start()
+    this.tell("Connect", channel, `connected to ${channel.connection.remote}`)
+    const refusal = this.host.registrations.size === 0 ? undefined : yield* this.validate(channel)
+    this.validating = undefined
+    if (refusal !== undefined || channel.closed) {
+      return this.discard(channel, refusal)
+    }
+    this.activate(channel)
+    return undefined
+  })
+
+  private discard(channel: RemotingChannel, refusal: Reason | undefined): Reason {
+    const reason = refusal ?? channel.closedReason("the peer closed the fresh connection")
+    this.shun(channel)
+    if (reason._tag === "GoAway") {
+      this.host.counters.goAways++
+      this.tell("GoAway", channel, "its server answered GO_AWAY to a registration")
+    } else this.tell("Exception", channel, reason.detail, reason.cause ?? reason)
+    if (channel.closed) this.tell("Close", channel, reason.detail)
+    else {
+      this.drainingChannels.add(channel)
+      channel.retire()
+      channel.finish(channel.closedReason(reason.detail))
+    }
+    return reason
+  }
+
+  private activate(channel: RemotingChannel): void {
+    const previous = this.activeGeneration
+    const after = this.trigger
+    this.current = channel
+    this.activeGeneration = channel.generation
+    this.status = "Active"
+    this.failure = undefined
+    this.trigger = "demand"
+    this.tell("Active", channel, this.host.registrations.size === 0 ? "connected" : "its registrations are answered")
+    if (previous > 0) {
+      if (after === "goAway") this.host.counters.swaps++
+      this.tell(
+        "Reconnected",
+        channel,
+        `takes the place of generation ${previous} ${
+          after === "goAway" ? "after GO_AWAY" : "after its connection ended"
+        }`
+      )
+    }
+    const calls = [...this.waiting].sort((left, right) => left.sequence - right.sequence)
+    this.waiting.clear()
+    for (const call of calls) if (call.stage !== Stage.Settled) this.send(call)
+  }
+
+  private validate(channel: RemotingChannel): Effect.Effect<Reason | undefined> {
+    this.status = "Validating"
+    const millis = this.host.times.registration
+    const peer = this.host.direct.peer(channel)
+    const failed = (cause: unknown, detail: string): Reason =>
+      cause instanceof RemotingError && cause.reason._tag === "GoAway" ? cause.reason : new RegistrationFailed({
+        address: this.address,
+        outcome: "NotSent",
+        detail: `the registration on the fresh connection failed: ${detail}`,
+        cause
+      })
+    return Effect.forEach([...this.host.registrations], (register) => register(peer), { discard: true }).pipe(
+      Effect.timeoutOrElse({
+        duration: Duration.millis(millis),
+        orElse: () => Effect.fail(new Error(`it took longer than ${millis} ms`))
+      }),
+      Effect.as(undefined),
+      Effect.catchCause((cause) => {
+        const error = Cause.squash(cause)
+        return Effect.succeed(failed(error, describe(error)))
+      })
+    )
+  }
+
+  private readonly dial = (id: string, generation: number): Effect.Effect<RemotingChannel, Reason, Scope.Scope> => {
+    const fields = { address: this.address, outcome: "NotSent" as const }
+    const { host } = this
+    return Effect.gen({ self: this as RemotingLink }, function*() {
+      const mapped = yield* Effect.mapError(
+        host.mapAddress(this.address),
+        (cause) =>
+          new ConnectFailed({ ...fields, detail: `the address could not be mapped: ${describe(cause)}`, cause })
+      )
+      const target = parse(mapped)
+      if (target === undefined) {
+        return yield* Effect.fail<Reason>(
+          new InvalidAddress({ ...fields, detail: `${JSON.stringify(mapped)} is not host:port` })
+        )
+      }
+      const connection = yield* Effect.mapError(
+        host.transport.connect({ ...target, avoid: this.shunned(), timeoutMillis: this.dialMillis() }),
+        (error: DialError): Reason => {
+          if (error.ip !== undefined) this.avoid.set(error.ip, host.futures.now() + avoidMillis)
+          const reason = {
+            ...fields,
+            detail: error.detail,
+            ...(error.cause === undefined ? {} : { cause: error.cause })
+          }
+          return error.kind === "Tls" ? new TlsFailed(reason) : new ConnectFailed(reason)
+        }
+      )
+      const prepare = yield* Effect.mapError(
+        host.preparation(this.address, connection),
+        (cause) => new CredentialsFailed({ ...fields, detail: `no credentials: ${describe(cause)}`, cause })
+      )
+      const channel = new RemotingChannel(id, this.address, generation, connection, host.settings, host.futures, this)
+      channel.prepare = prepare
+      channel.observe = host.observation(this.address)
+      return channel
+    })
+  }
+
+  /** Half of what the most patient caller has left, so that one dial does not use up everybody's time. */
+  private dialMillis(): number {
+    let longest = -Infinity
+    for (const call of this.waiting) longest = Math.max(longest, call.deadline)
+    const configured = this.host.times.connect
+    if (longest === -Infinity) return configured
+    return Math.min(configured, Math.max(minDialMillis, (longest - this.host.futures.now()) / 2))
+  }
+}
