@@ -1,0 +1,28 @@
+/**
+ * Apache RocketMQ for Effect. Every module is also importable by its sub-path,
+ * such as `effect-rocketmq/remoting/RemotingClient`.
+ */
+export * as AclSignature from "./protocol/AclSignature.ts"
+export * as FrameArena from "./protocol/FrameArena.ts"
+export * as LanguageCode from "./protocol/LanguageCode.ts"
+export * as MqVersion from "./protocol/MqVersion.ts"
+export * as ProtocolViolation from "./protocol/ProtocolViolation.ts"
+export * as RemotingCodec from "./protocol/RemotingCodec.ts"
+export * as RemotingCommand from "./protocol/RemotingCommand.ts"
+export * as RequestCode from "./protocol/RequestCode.ts"
+export * as ResponseCode from "./protocol/ResponseCode.ts"
+export * as Address from "./remoting/Address.ts"
+export * as ChannelEvent from "./remoting/ChannelEvent.ts"
+export * as Credentials from "./remoting/Credentials.ts"
+export * as MemoryTransport from "./remoting/MemoryTransport.ts"
+export * as Reconnection from "./remoting/Reconnection.ts"
+export * as RemotingClient from "./remoting/RemotingClient.ts"
+export * as RemotingError from "./remoting/RemotingError.ts"
+export * as RemotingHandler from "./remoting/RemotingHandler.ts"
+export * as RemotingRequest from "./remoting/RemotingRequest.ts"
+export * as RemotingServer from "./remoting/RemotingServer.ts"
+export * as Repeatable from "./remoting/Repeatable.ts"
+export * as ResponseFutures from "./remoting/ResponseFutures.ts"
+export * as RpcHook from "./remoting/RpcHook.ts"
+export * as Transport from "./remoting/Transport.ts"
+export * as LoadBalancer from "./testing/LoadBalancer.ts"
