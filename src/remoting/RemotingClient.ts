@@ -305,7 +305,7 @@ export const make = Effect.fnUntraced(function*(
       const now = futures.now()
       for (const link of [...links.values()]) {
         link.tend(now)
-        if (link.forgettable) links.delete(link.address)
+        if (link.forgettable(now)) links.delete(link.address)
       }
     }
     tending = false

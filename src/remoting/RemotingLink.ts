@@ -133,6 +133,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   /** Why the address is down; `undefined` while it is not known to be. */
   private failure: Reason | undefined = undefined
   private lastAttempt = -Infinity
+  private used = true
+  private lastUsed = 0
   private connecting = false
   private goAwayStep: RetryStep | undefined = undefined
   private reconnectStep: RetryStep | undefined = undefined
@@ -149,6 +151,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   send(call: PendingCall): void {
     const channel = this.current
     if (channel === undefined) {
+      this.used = true
       this.park(call)
       return
     }
@@ -294,7 +297,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       this.failure = reason
       this.shun(channel)
     }
-    if (reason._tag !== "ChannelClosed" || reason.cause !== undefined) {
+    if (reason._tag !== "ShuttingDown" && (reason._tag !== "ChannelClosed" || reason.cause !== undefined)) {
       this.tell("Exception", channel, reason.detail, reason.cause ?? reason)
     }
     this.tell("Close", channel, reason.detail, reason.cause)
@@ -305,7 +308,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   goAwaySeen(channel: RemotingChannel): void {
     if (channel !== this.current) return
     this.current = undefined
-    this.status = "Connecting"
+    this.status = "Idle"
     this.healthCheck(channel)
     this.trigger = "goAway"
     this.shun(channel)
@@ -322,6 +325,10 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     const { times } = this.host
     for (const channel of [this.current, this.validating, ...this.drainingChannels]) {
       if (channel !== undefined) tendFrame(channel, now, times.frame)
+    }
+    if (this.used || this.current !== undefined) {
+      this.used = false
+      this.lastUsed = now
     }
     const channel = this.current
     if (channel === undefined) return
@@ -341,9 +348,10 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     }
   }
 
-  /** Whether nothing is left that this link would be needed for. */
-  get forgettable(): boolean {
-    return this.current === undefined && this.waiting.size === 0 && this.drainingChannels.size === 0 && !this.connecting
+  /** Whether nothing is left that this link would be needed for: what it knows of the address is stale too. */
+  forgettable(now: number): boolean {
+    return this.current === undefined && this.waiting.size === 0 && this.drainingChannels.size === 0 &&
+      !this.connecting && now - this.lastUsed >= this.host.times.idle
   }
 
   /** A hook that looks at answers threw. */

@@ -228,6 +228,8 @@ class SocketConnection implements Connection {
       this.finish()
     })
     socket.on("close", () => this.finish())
+    // The negotiation with a SOCKS proxy leaves it paused.
+    socket.resume()
   }
   private finish(): void {
     if (this.ended) return

@@ -59,8 +59,6 @@ export class PendingCall {
   hops = 0
   /** The least certain outcome of the attempts that have ended. */
   outcome: Outcome = "NotSent"
-  /** Why the last attempt ended, if one has. */
-  lastReason: Reason | undefined = undefined
   table: CallTable | undefined = undefined
   /** Order of submission, which replays keep. */
   sequence = 0
