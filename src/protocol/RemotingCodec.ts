@@ -61,12 +61,12 @@ export const encodeFrame = (
 ): ProtocolViolation.ProtocolViolation | undefined => {
   if (
     (code | 0) !== code || (flag | 0) !== flag || (opaque | 0) !== opaque || (version | 0) !== version ||
-    languageName(language) === undefined
+    languageName(language) === undefined || (remark !== undefined && typeof remark !== "string")
   ) {
     return ProtocolViolation.make(
       "InvalidField",
       prefixSize,
-      "code, flag, opaque and version are integers of 32 bits, language is one of LanguageCode"
+      "code, flag, opaque and version are integers of 32 bits, language is one of LanguageCode, remark is a string"
     )
   }
   const { maxExtFields, maxHeaderSize } = defaultFrameLimits
