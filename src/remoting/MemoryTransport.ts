@@ -179,6 +179,9 @@ class MemoryConnection implements Connection {
   }
 }
 
+/** Tasks that run before other fibers get their turn. */
+const tasksPerTurn = 1_000
+
 class Net {
   readonly hosts = new Map<string, Host>()
   readonly balanced = new Map<string, { targets: ReadonlyArray<string>; pick: Pick; next: number }>()
@@ -187,8 +190,11 @@ class Net {
   readonly open = new Map<string, Set<MemoryConnection>>()
   readonly dialled = new Map<string, number>()
   readonly window: number
-  readonly schedule: (task: () => void) => void
+  private readonly dispatch: (task: () => void) => void
+  private tasks: Array<() => void> = []
+  private running = false
   private readonly latency: Duration.Duration
+  private readonly connectMillis: number
   private readonly maxChunk: number | undefined
   private readonly random: { nextDoubleUnsafe(): number }
   private readonly fork: (effect: Effect.Effect<void>) => unknown
@@ -197,15 +203,38 @@ class Net {
   constructor(
     options: NetworkOptions,
     random: { nextDoubleUnsafe(): number },
-    schedule: (task: () => void) => void,
+    dispatch: (task: () => void) => void,
     fork: (effect: Effect.Effect<void>) => unknown
   ) {
     this.window = options.window ?? 1_048_576
     this.latency = Duration.fromInputUnsafe(options.latency ?? 0)
+    this.connectMillis = Duration.toMillis(options.connectLatency ?? 0)
     this.maxChunk = options.maxChunk
     this.random = random
-    this.schedule = schedule
+    this.dispatch = dispatch
     this.fork = fork
+  }
+
+  /**
+   * Runs a task in a later turn of the scheduler. What a task schedules runs
+   * in the same turn: a request, its answer and what follows from it take one,
+   * so `TestClock.adjust`, which gives everybody a turn, does not overtake them.
+   */
+  schedule(task: () => void): void {
+    if (this.tasks.push(task) === 1 && !this.running) this.dispatch(this.run)
+  }
+
+  private readonly run = (): void => {
+    this.running = true
+    let done = 0
+    try {
+      // Two sides that answer each other for ever must not keep the others out.
+      while (done < tasksPerTurn && done < this.tasks.length) this.tasks[done++]!()
+    } finally {
+      this.tasks = this.tasks.slice(done)
+      this.running = false
+      if (this.tasks.length > 0) this.dispatch(this.run)
+    }
   }
 
   /** Runs a task when bytes sent now arrive. Of equal delays the earlier comes first, so order is kept. */
@@ -241,32 +270,41 @@ class Net {
   }
 
   /** Connects to one IP address; `remote` is what the client believes to have dialled. */
-  connect(ip: string, port: number): Effect.Effect<MemoryConnection, DialError> {
-    return Effect.suspend(() => {
-      const remote = format(ip, port)
-      this.count(remote)
-      const refused = Effect.fail(
-        new DialError("Connect", `cannot connect to ${remote}: connection refused`, undefined, ip)
+  connect(ip: string, port: number, timeoutMillis: number): Effect.Effect<MemoryConnection, DialError> {
+    const late = (spent: number) =>
+      Effect.delay(
+        Effect.fail(new DialError("Connect", `no connection in ${Math.round(timeoutMillis)} ms`, undefined, ip)),
+        Math.max(0, timeoutMillis - spent)
       )
-      if (this.faults.get(remote) === "blackHole") return Effect.never
-      if (this.faults.get(remote) === "refuse") return refused
-      const target = this.pickTarget(remote)
-      if (target === undefined) return refused
-      if (target !== remote) this.count(target)
-      const host = this.hosts.get(target)
-      if (this.faults.get(target) === "blackHole") return Effect.never
-      if (host === undefined || this.faults.get(target) === "refuse") return refused
-      const local = format("127.0.0.1", this.nextPort++)
-      const peers = this.open.get(target) ?? new Set()
-      this.open.set(target, peers)
-      const closed = () => void peers.delete(server)
-      const client = new MemoryConnection(this, target, local, remote, closed)
-      const server = new MemoryConnection(this, target, target, local, closed)
-      MemoryConnection.pair(client, server)
-      peers.add(server)
-      host.accept(server)
-      return Effect.succeed(client)
-    })
+    if (this.connectMillis > timeoutMillis) return late(0)
+    return Effect.delay(
+      Effect.suspend(() => {
+        const remote = format(ip, port)
+        this.count(remote)
+        const refused = Effect.fail(
+          new DialError("Connect", `cannot connect to ${remote}: connection refused`, undefined, ip)
+        )
+        if (this.faults.get(remote) === "blackHole") return late(this.connectMillis)
+        if (this.faults.get(remote) === "refuse") return refused
+        const target = this.pickTarget(remote)
+        if (target === undefined) return refused
+        if (target !== remote) this.count(target)
+        const host = this.hosts.get(target)
+        if (this.faults.get(target) === "blackHole") return late(this.connectMillis)
+        if (host === undefined || this.faults.get(target) === "refuse") return refused
+        const local = format("127.0.0.1", this.nextPort++)
+        const peers = this.open.get(target) ?? new Set()
+        this.open.set(target, peers)
+        const closed = () => void peers.delete(server)
+        const client = new MemoryConnection(this, target, local, remote, closed)
+        const server = new MemoryConnection(this, target, target, local, closed)
+        MemoryConnection.pair(client, server)
+        peers.add(server)
+        host.accept(server)
+        return Effect.succeed(client)
+      }),
+      this.connectMillis
+    )
   }
 
   listen(host: string, port: number | undefined, accept: (connection: Connection) => void) {
@@ -298,7 +336,6 @@ const make = Effect.fnUntraced(function*(options: NetworkOptions): Effect.fn.Ret
     (task) => dispatcher.scheduleTask(task, 0),
     (effect) => Fiber.runIn(runFork(effect), scope)
   )
-  const connectLatency = Duration.fromInputUnsafe(options.connectLatency ?? 0)
 
   const transport: Transport["Service"] = {
     connect: (target) => {
@@ -306,14 +343,7 @@ const make = Effect.fnUntraced(function*(options: NetworkOptions): Effect.fn.Ret
       const preferred = records.filter((ip) => !target.avoid.has(ip))
       const candidates = preferred.concat(records.filter((ip) => target.avoid.has(ip)))
       const share = target.timeoutMillis / candidates.length
-      const one = (ip: string) =>
-        Effect.delay(net.connect(ip, target.port), connectLatency).pipe(
-          Effect.timeoutOrElse({
-            duration: Duration.millis(share),
-            orElse: () =>
-              Effect.fail(new DialError("Connect", `no connection in ${Math.round(share)} ms`, undefined, ip))
-          })
-        )
+      const one = (ip: string) => net.connect(ip, target.port, share)
       const dial = candidates.slice(1).reduce(
         (attempt, ip) => Effect.catch(attempt, () => one(ip)),
         one(candidates[0]!)
