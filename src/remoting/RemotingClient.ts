@@ -8,12 +8,10 @@
  * }).pipe(Effect.provide(RemotingClient.layer))
  * ```
  */
-import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
@@ -31,7 +29,8 @@ import type { Credentials } from "./Credentials.ts"
 import { config as credentialsConfig, sign } from "./Credentials.ts"
 import { DirectCalls } from "./internal/directCalls.ts"
 import * as Failures from "./internal/failures.ts"
-import { bind, Handlers } from "./internal/handlers.ts"
+import { makeFork } from "./internal/fibers.ts"
+import { Handlers, registered } from "./internal/handlers.ts"
 import * as Metrics from "./internal/metrics.ts"
 import type { CallOptions } from "./internal/pendingCall.ts"
 import { PendingCall, Stage } from "./internal/pendingCall.ts"
@@ -164,14 +163,6 @@ const eventCapacity = 65_536
 /** How often silent and unused channels are looked for. */
 const tendMillis = 1_000
 
-/** A defect in a fiber that nobody joins would vanish. */
-const supervised = (effect: Effect.Effect<void>): Effect.Effect<void> =>
-  Effect.tapCause(
-    effect,
-    (cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("the remoting client failed unexpectedly", cause)
-  )
-
 /** A client in the current scope. */
 export const make = Effect.fnUntraced(function*(
   options: RemotingClientOptions = {}
@@ -184,8 +175,7 @@ export const make = Effect.fnUntraced(function*(
   const futures = yield* ResponseFutures.ResponseFutures
   const policies = yield* Reconnection.Reconnection
   const scope = yield* Effect.scope
-  const context = yield* Effect.context<never>()
-  const runFork = Effect.runForkWith(context)
+  const fork = yield* makeFork
   const events = yield* PubSub.sliding<ChannelEvent>(eventCapacity)
 
   const settings: ChannelSettings = {
@@ -281,7 +271,7 @@ export const make = Effect.fnUntraced(function*(
     },
     counters,
     scope,
-    fork: (effect) => Fiber.runIn(runFork(supervised(effect)), scope),
+    fork,
     emit,
     mapAddress: (address) => {
       if (mapAddress === undefined) return Effect.succeed(address)
@@ -319,7 +309,7 @@ export const make = Effect.fnUntraced(function*(
     links.set(address, link)
     if (!tending) {
       tending = true
-      host.fork(tend)
+      fork(tend)
     }
     return link
   }
@@ -413,15 +403,7 @@ export const make = Effect.fnUntraced(function*(
     invoke: (address, request, given) =>
       withSpan(address, request, given, false) as Effect.Effect<RemotingCommand, RemotingError>,
     invokeOneway: (address, request, given) => Effect.asVoid(withSpan(address, request, given, true)),
-    handle: <R>(code: number, handler: Handler<R>) =>
-      Effect.contextWith((context: Context.Context<R>) =>
-        Effect.asVoid(
-          Effect.acquireRelease(
-            Effect.sync(() => handlers.register(code, bind(handler, context))),
-            (unregister) => Effect.sync(unregister)
-          )
-        )
-      ),
+    handle: (code, handler) => registered(handler, (bound) => handlers.register(code, bound)),
     onValidate: (registration) =>
       Effect.asVoid(
         Effect.acquireRelease(
@@ -506,12 +488,12 @@ export const config: Config.Config<RemotingClientOptions> = Config.all({
 }).pipe(Config.nested("ROCKETMQ"))
 
 /**
- * The client over plain TCP from configuration: `ROCKETMQ_TIMEOUT`,
+ * The client over TCP from configuration: `ROCKETMQ_TIMEOUT`,
  * `ROCKETMQ_CONNECT_TIMEOUT`, `ROCKETMQ_IDLE_TIMEOUT`, `ROCKETMQ_PROBE_AFTER`,
  * `ROCKETMQ_PROBE_TIMEOUT`, `ROCKETMQ_SERIALIZE_TYPE` (`JSON`, `ROCKETMQ`),
  * `ROCKETMQ_VERSION`; `ROCKETMQ_ACCESS_KEY` with `ROCKETMQ_SECRET_KEY` and
- * `ROCKETMQ_SECURITY_TOKEN`; and what `Reconnection.layerConfig` and
- * `ResponseFutures.layerConfig` read. Options given here come first.
+ * `ROCKETMQ_SECURITY_TOKEN`; and what `Transport.layerConfig`,
+ * `Reconnection.layerConfig` and `ResponseFutures.layerConfig` read. Options given here come first.
  */
 export const layerConfig = (options?: RemotingClientOptions): Layer.Layer<RemotingClient, Config.ConfigError> =>
   Layer.effect(
@@ -525,4 +507,4 @@ export const layerConfig = (options?: RemotingClientOptions): Layer.Layer<Remoti
         ...options
       })
     })
-  ).pipe(Layer.provide([Transport.layer, ResponseFutures.layerConfig, Reconnection.layerConfig]))
+  ).pipe(Layer.provide([Transport.layerConfig, ResponseFutures.layerConfig, Reconnection.layerConfig]))

@@ -10,7 +10,6 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -21,6 +20,7 @@ import { parse } from "./Address.ts"
 import type { ChannelEvent, ChannelEventType, LinkState, LinkStatus } from "./ChannelEvent.ts"
 import type { DirectCalls } from "./internal/directCalls.ts"
 import * as Failures from "./internal/failures.ts"
+import type { Fork } from "./internal/fibers.ts"
 import type { Handlers } from "./internal/handlers.ts"
 import { tendFrame, tendTraffic } from "./internal/housekeeping.ts"
 import type { CallOwner, CallTable, PendingCall, RetryStep } from "./internal/pendingCall.ts"
@@ -78,7 +78,7 @@ export interface LinkHost {
   readonly times: LinkTimes
   readonly counters: LinkCounters
   readonly scope: Scope.Scope
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  readonly fork: Fork
   readonly emit: (event: ChannelEvent) => void
   readonly mapAddress: (address: Address) => Effect.Effect<Address, unknown>
   /** Hooks and signature for a fresh channel; the credentials are asked for anew. */
@@ -227,10 +227,12 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   /** Sends a repeatable call again when its schedule says so. */
   private repeat(call: PendingCall, error: RemotingError): Effect.Effect<void> {
-    const step = call.retry === undefined ? newStep(this.host.policies.retryUnknown) : Effect.succeed(call.retry)
-    return step.pipe(
-      Effect.tap((step) => Effect.sync(() => call.retry = step)),
-      Effect.flatMap((step) => stepped(step, error)),
+    const known = call.retry === undefined ? newStep(this.host.policies.retryUnknown) : Effect.succeed(call.retry)
+    return known.pipe(
+      Effect.flatMap((step) => {
+        call.retry = step
+        return stepped(step, error)
+      }),
       Effect.map((again) => {
         if (call.stage === Stage.Settled) return
         if (again) this.send(call)

@@ -7,7 +7,6 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
@@ -20,7 +19,8 @@ import type { RemotingCommand, SerializeType } from "../protocol/RemotingCommand
 import { ResponseCode } from "../protocol/ResponseCode.ts"
 import type { ChannelEvent, ChannelEventType } from "./ChannelEvent.ts"
 import { DirectCalls } from "./internal/directCalls.ts"
-import { bind, Handlers } from "./internal/handlers.ts"
+import { makeFork } from "./internal/fibers.ts"
+import { Handlers, registered } from "./internal/handlers.ts"
 import { tendFrame, tendTraffic } from "./internal/housekeeping.ts"
 import * as Metrics from "./internal/metrics.ts"
 import type { ChannelOwner, ChannelSettings } from "./RemotingChannel.ts"
@@ -136,9 +136,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Service, ListenFailed, Scope.Scope | Transport> {
   const transport = yield* Transport
   const futures = yield* ResponseFutures.make()
-  const scope = yield* Effect.scope
-  const context = yield* Effect.context<never>()
-  const runFork = Effect.runForkWith(context)
+  const fork = yield* makeFork
   const events = yield* PubSub.sliding<ChannelEvent>(eventCapacity)
   const settings: ChannelSettings = {
     language: options.language ?? LanguageCode.OTHER,
@@ -173,10 +171,10 @@ export const make = Effect.fnUntraced(function*(
 
   const owner: ChannelOwner = {
     request: (channel: RemotingChannel, command: RemotingCommand) => {
-      const registered = handlers.find(command.code)
+      const handler = handlers.find(command.code)
       const peer = channels.get(channel)
       if (peer === undefined) return
-      if (registered === undefined) {
+      if (handler === undefined) {
         if (!command.isOneway) channel.reply(command.opaque, handlers.unsupported(command.code))
       } else if (draining && command.version > gate) {
         if (command.isOneway) counts.droppedOneways++
@@ -186,7 +184,7 @@ export const make = Effect.fnUntraced(function*(
         }
       } else {
         counts.requests++
-        handlers.run(registered, channel, command, peer)
+        handlers.run(handler, channel, command, peer)
       }
     },
     drained: () => {},
@@ -239,7 +237,7 @@ export const make = Effect.fnUntraced(function*(
     channel.start()
     if (!tending) {
       tending = true
-      Fiber.runIn(runFork(tend), scope)
+      fork(tend)
     }
   })
 
@@ -285,23 +283,10 @@ export const make = Effect.fnUntraced(function*(
     ], { server: options.name ?? "remoting" })
   }
 
-  const scoped = <R>(
-    handler: Handler<R>,
-    register: (registered: ReturnType<typeof bind>) => () => void
-  ): Effect.Effect<void, never, R | Scope.Scope> =>
-    Effect.contextWith((context: Context.Context<R>) =>
-      Effect.asVoid(
-        Effect.acquireRelease(
-          Effect.sync(() => register(bind(handler, context))),
-          (unregister) => Effect.sync(unregister)
-        )
-      )
-    )
-
   return {
     address: listener.address,
-    handle: (code, handler) => scoped(handler, (registered) => handlers.register(code, registered)),
-    handleOther: (handler) => scoped(handler, (registered) => handlers.registerFallback(registered)),
+    handle: (code, handler) => registered(handler, (bound) => handlers.register(code, bound)),
+    handleOther: (handler) => registered(handler, (bound) => handlers.registerFallback(bound)),
     peers: Effect.sync(() => [...channels.values()]),
     events: Stream.fromPubSub(events),
     stats: Effect.sync(() => ({ connections: channels.size, ...counts, ...settings.traffic })),

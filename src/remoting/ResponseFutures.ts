@@ -8,13 +8,14 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { RemotingCommand } from "../protocol/RemotingCommand.ts"
 import { Deadlines } from "./internal/deadlines.ts"
 import * as Failures from "./internal/failures.ts"
+import { type Fork, makeFork } from "./internal/fibers.ts"
 import type { CallTable, PendingCall } from "./internal/pendingCall.ts"
 import { Stage } from "./internal/pendingCall.ts"
 import type { RemotingError } from "./RemotingError.ts"
@@ -70,13 +71,13 @@ export class Futures {
   private readonly tables = new Set<CallTable>()
   private readonly deadlines = new Deadlines()
   private readonly clock: Clock.Clock
-  private readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  private readonly fork: Fork
   private sweeper: Fiber.Fiber<void> | undefined
   private wakeAt = Infinity
 
   constructor(
     clock: Clock.Clock,
-    fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>,
+    fork: Fork,
     maxInFlight: number,
     firstOpaque: number
   ) {
@@ -229,13 +230,11 @@ export const make = Effect.fnUntraced(function*(
   options?: ResponseFuturesOptions
 ): Effect.fn.Return<Futures, never, Scope.Scope> {
   const clock = yield* Clock.Clock
-  const scope = yield* Effect.scope
-  const context = yield* Effect.context<never>()
-  const runFork = Effect.runForkWith(context)
+  const fork = yield* makeFork
   const firstOpaque = options?.firstOpaque ?? (yield* Random.nextIntBetween(1, 0x7fff_ffff))
   return new Futures(
     clock,
-    (effect) => Fiber.runIn(runFork(effect), scope),
+    fork,
     options?.maxInFlight ?? 65_535,
     firstOpaque
   )

@@ -2,13 +2,17 @@
  * Dialling and listening. This is the one module that touches sockets; all
  * above it sees a {@link Connection}.
  */
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Dns from "node:dns"
+import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { format } from "./Address.ts"
@@ -499,3 +503,66 @@ export const layerWith = (options: TcpOptions): Layer.Layer<Transport> =>
 
 /** Plain TCP, as a Layer. */
 export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, make())
+
+/** A file named by a setting. A file that cannot be read is a configuration error. */
+const readFile = (path: string): Effect.Effect<string, Config.ConfigError> =>
+  Effect.tryPromise({
+    try: () => Fs.readFile(path, "utf8"),
+    catch: (cause) =>
+      new Config.ConfigError(
+        new ConfigProvider.SourceError({ message: `cannot read ${path}: ${errorText(cause)}`, cause })
+      )
+  })
+
+/** What {@link layerConfig} reads. */
+const config = Config.all({
+  tls: Config.all({
+    enable: Config.Boolean("ENABLE").pipe(Config.withDefault(false)),
+    caFile: Config.option(Config.String("CA_FILE")),
+    certFile: Config.option(Config.String("CERT_FILE")),
+    keyFile: Config.option(Config.String("KEY_FILE")),
+    passphrase: Config.option(Config.Redacted("PASSPHRASE")),
+    serverName: Config.option(Config.String("SERVER_NAME"))
+  }).pipe(Config.nested("TLS")),
+  socks: Config.all({
+    host: Config.option(Config.String("HOST")),
+    port: Config.Port("PORT").pipe(Config.withDefault(1080)),
+    username: Config.option(Config.String("USERNAME")),
+    password: Config.option(Config.Redacted("PASSWORD"))
+  }).pipe(Config.nested("SOCKS"))
+}).pipe(Config.nested("ROCKETMQ"))
+
+const fromConfig = Effect.gen(function*() {
+  const { socks, tls } = yield* config
+  const file = (path: Option.Option<string>) => Option.isNone(path) ? Effect.undefined : readFile(path.value)
+  const key = yield* file(tls.keyFile)
+  const options: TcpOptions = {
+    tls: tls.enable
+      ? {
+        ca: yield* file(tls.caFile),
+        cert: yield* file(tls.certFile),
+        key: key === undefined ? undefined : Redacted.make(key, { label: "TLS key" }),
+        passphrase: Option.getOrUndefined(tls.passphrase),
+        serverName: Option.getOrUndefined(tls.serverName)
+      }
+      : undefined,
+    socks: Option.isNone(socks.host)
+      ? undefined
+      : {
+        host: socks.host.value,
+        port: socks.port,
+        username: Option.getOrUndefined(socks.username),
+        password: Option.getOrUndefined(socks.password)
+      }
+  }
+  return make(options)
+})
+
+/**
+ * TCP from configuration: `ROCKETMQ_TLS_ENABLE` with `ROCKETMQ_TLS_CA_FILE`,
+ * `ROCKETMQ_TLS_CERT_FILE`, `ROCKETMQ_TLS_KEY_FILE` (PEM files, read once),
+ * `ROCKETMQ_TLS_PASSPHRASE` and `ROCKETMQ_TLS_SERVER_NAME`;
+ * `ROCKETMQ_SOCKS_HOST` with `ROCKETMQ_SOCKS_PORT` (1080),
+ * `ROCKETMQ_SOCKS_USERNAME` and `ROCKETMQ_SOCKS_PASSWORD`. Default: plain TCP.
+ */
+export const layerConfig: Layer.Layer<Transport, Config.ConfigError> = Layer.effect(Transport, fromConfig)

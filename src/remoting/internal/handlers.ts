@@ -4,6 +4,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import type { RemotingCommand } from "../../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../../protocol/ResponseCode.ts"
 import type { RemotingChannel } from "../RemotingChannel.ts"
@@ -18,7 +19,7 @@ export type Registered = (
 ) => Fiber.Fiber<unknown, unknown>
 
 /** Binds a handler to a context. */
-export const bind = <R>(handler: Handler<R>, context: Context.Context<R>): Registered => {
+const bind = <R>(handler: Handler<R>, context: Context.Context<R>): Registered => {
   const runFork = Effect.runForkWith(context)
   return (command, peer, done) =>
     runFork(
@@ -32,6 +33,20 @@ const overload: RemotingReply = {
   remark: "[OVERLOAD]system busy, start flow control for a while"
 }
 
+/** Registers a handler until the scope closes. */
+export const registered = <R>(
+  handler: Handler<R>,
+  register: (bound: Registered) => () => void
+): Effect.Effect<void, never, R | Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.asVoid(
+      Effect.acquireRelease(
+        Effect.sync(() => register(bind(handler, context))),
+        (unregister) => Effect.sync(unregister)
+      )
+    )
+  )
+
 export class Handlers {
   private readonly byCode = new Map<number, Array<Registered>>()
   private fallback: Registered | undefined
@@ -44,23 +59,23 @@ export class Handlers {
   }
 
   /** The newest registration of a code is the one that counts. Returns what takes it back. */
-  register(code: number, registered: Registered): () => void {
+  register(code: number, handler: Registered): () => void {
     const stack = this.byCode.get(code) ?? []
     this.byCode.set(code, stack)
-    stack.push(registered)
+    stack.push(handler)
     return () => {
-      const index = stack.indexOf(registered)
+      const index = stack.indexOf(handler)
       if (index >= 0) stack.splice(index, 1)
       if (stack.length === 0) this.byCode.delete(code)
     }
   }
 
   /** The handler of codes that have none. */
-  registerFallback(registered: Registered): () => void {
+  registerFallback(handler: Registered): () => void {
     const previous = this.fallback
-    this.fallback = registered
+    this.fallback = handler
     return () => {
-      if (this.fallback === registered) this.fallback = previous
+      if (this.fallback === handler) this.fallback = previous
     }
   }
 
@@ -75,14 +90,14 @@ export class Handlers {
   }
 
   /** Runs a handler and answers with what it returns. */
-  run(registered: Registered, channel: RemotingChannel, command: RemotingCommand, peer: Peer): void {
+  run(handler: Registered, channel: RemotingChannel, command: RemotingCommand, peer: Peer): void {
     if (channel.running >= this.limit) {
       if (!command.isOneway) channel.reply(command.opaque, overload)
       return
     }
     channel.running++
     channel.handlers++
-    const fiber = registered(command, peer, (exit) => this.done(channel, command, exit))
+    const fiber = handler(command, peer, (exit) => this.done(channel, command, exit))
     if (fiber.pollUnsafe() !== undefined) return
     const running = this.fibers.get(channel) ?? new Set()
     this.fibers.set(channel, running)
