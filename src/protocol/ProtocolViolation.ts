@@ -15,7 +15,7 @@
  *   bytes are left over.
  * - `InvalidUtf8`: text in a header is not UTF-8.
  * - `InvalidField`: a header member has a value of the wrong type or out of range.
- * - `TooManyExtFields`: more ext fields than the limit.
+ * - `TooManyExtFields`: more ext fields than the limit, or a JSON header with more than 64 other members.
  */
 export type ViolationKind =
   | "InvalidLength"

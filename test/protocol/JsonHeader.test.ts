@@ -138,6 +138,16 @@ describe("a JSON header", () => {
     }
   })
 
+  it("may have 64 members besides as many ext fields as the limit, and no more", () => {
+    const header = (count: number) => `{"a":{${Array.from({ length: count }, () => "\"x\":0").join(",")}}}`
+    const limits = { ...defaultFrameLimits, maxExtFields: 3 }
+    assert.strictEqual(parse([jsonFrame(header(66))], limits).commands.length, 1)
+    assert.deepInclude(parse([jsonFrame(header(67))], limits).violation, {
+      kind: "TooManyExtFields",
+      offset: 8 + header(67).lastIndexOf("\"x\"")
+    })
+  })
+
   describe("is refused, with the byte where it is wrong, when it", () => {
     const limit = 2 ** 31
     const cases: ReadonlyArray<readonly [string, string, ViolationKind, string]> = [
@@ -174,6 +184,8 @@ describe("a JSON header", () => {
       ["has a code with an exponent", "{\"code\":1e2}", "InvalidField", "{\"code\":$1e2}"],
       ["has a code over 32 bits", `{"code":${limit}}`, "InvalidField", `{"code":$${limit}}`],
       ["has a code that is a text", "{\"code\":\"1\"}", "InvalidField", "{\"code\":$\"1\"}"],
+      ["has a code of 12 digits", "{\"code\":000000000001}", "InvalidJson", "{\"code\":$000000000001}"],
+      ["has a code with a fraction of 0", "{\"code\":1.0}", "InvalidField", "{\"code\":$1.0}"],
       ["has a code that is true", "{\"code\":true}", "InvalidField", "{\"code\":$true}"],
       ["has a code that is an array", "{\"code\":[1]}", "InvalidField", "{\"code\":$[1]}"],
       ["has an opaque over 32 bits", `{"opaque":${-limit - 1}}`, "InvalidField", `{"opaque":$${-limit - 1}}`],

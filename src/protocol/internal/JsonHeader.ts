@@ -8,6 +8,12 @@ import * as ProtocolViolation from "../ProtocolViolation.ts"
 import type { DecodedHeader } from "./DecodedHeader.ts"
 import { invalidUtf8At } from "./Utf8.ts"
 
+/** The most characters of an integer of 32 bits. */
+const maxIntSize = 11
+
+/** How many members a header may have besides its ext fields, those of nested objects included. */
+const maxMembers = 64
+
 /** How deeply members that we do not know may be nested; those that we know are not. */
 const maxDepth = 64
 
@@ -26,6 +32,8 @@ const colon = 0x3a
 const openingBracket = 0x5b
 const backslash = 0x5c
 const closingBracket = 0x5d
+const nullStart = 0x6e
+const trueStart = 0x74
 const openingBrace = 0x7b
 const closingBrace = 0x7d
 
@@ -50,12 +58,18 @@ class JsonReader {
   private readonly frame: Buffer
   private readonly end: number
   private readonly origin: number
+  private membersLeft: number
+  /** Where the key of the present member begins, with its quote. */
+  private keyAt = 0
+  private keyEnd = 0
+  private keyEscaped = false
 
-  constructor(frame: Buffer, start: number, end: number) {
+  constructor(frame: Buffer, start: number, end: number, maxExtFields: number) {
     this.frame = frame
     this.at = start
     this.end = end
     this.origin = start - 8
+    this.membersLeft = maxMembers + maxExtFields
   }
 
   fail(kind: ProtocolViolation.ViolationKind, at: number, message: string): void {
@@ -91,8 +105,8 @@ class JsonReader {
     }
   }
 
-  /** Reads an object: `member` is called for each key, with `at` before the value that it must read. */
-  readObject(member: (key: string, keyAt: number) => void): void {
+  /** Reads an object: `member` is called for each key, with `at` before the value, which it must read. */
+  readObject(member: () => void): void {
     this.expect(openingBrace)
     if (this.violation !== undefined) {
       return
@@ -106,13 +120,18 @@ class JsonReader {
         return this.fail("InvalidJson", this.at, `expected a key${this.found()}`)
       }
       const keyAt = this.at
-      const key = this.readString()
+      if (this.membersLeft-- === 0) {
+        return this.fail("TooManyExtFields", keyAt, "more members than the limit")
+      }
+      this.keyEscaped = this.passString()
+      this.keyAt = keyAt
+      this.keyEnd = this.at
       this.expect(colon)
       if (this.violation !== undefined) {
         return
       }
       this.peek()
-      member(key, keyAt)
+      member()
       if (this.violation !== undefined) {
         return
       }
@@ -127,84 +146,32 @@ class JsonReader {
     }
   }
 
-  /** Reads a string, with `at` on its opening quote. */
-  readString(): string {
-    const frame = this.frame
-    const end = this.end
-    const start = this.at
-    let escaped = false
-    let at = start + 1
-    for (; at < end; at++) {
-      const byte = frame[at]
-      if (byte === quote) {
-        this.at = at + 1
-        return escaped
-          ? JSON.parse(frame.toString("utf8", start, at + 1))
-          : frame.toString("utf8", start + 1, at)
-      }
-      if (byte < space) {
-        this.fail("InvalidJson", at, "a control character in a string")
-        return ""
-      }
-      if (byte === backslash) {
-        escaped = true
-        const size = escapeSize(frame, at, end)
-        if (size === 0) {
-          this.fail("InvalidJson", at, "an escape that JSON does not have")
-          return ""
-        }
-        at += size - 1
-      }
-    }
-    this.fail("InvalidJson", end, "the header ends inside a string")
-    return ""
-  }
-
-  /** Reads a number and returns it as it was written. */
-  readNumber(): string {
-    const frame = this.frame
-    const start = this.at
-    let at = start
-    if (this.byteAt(at) === minus) {
-      at++
-    }
-    const integer = at
-    at = this.skipDigits(at)
-    if (at === integer || (frame[integer] === zero && at > integer + 1)) {
-      this.fail("InvalidJson", start, "not a number")
-      return ""
-    }
-    if (this.byteAt(at) === dot) {
-      const fraction = at + 1
-      at = this.skipDigits(fraction)
-      if (at === fraction) {
-        this.fail("InvalidJson", start, "not a number")
-        return ""
-      }
-    }
-    if ((this.byteAt(at) | 0x20) === 0x65) {
-      at++
-      if (this.byteAt(at) === plus || this.byteAt(at) === minus) {
-        at++
-      }
-      const exponent = at
-      at = this.skipDigits(at)
-      if (at === exponent) {
-        this.fail("InvalidJson", start, "not a number")
-        return ""
-      }
-    }
-    this.at = at
-    return frame.toString("latin1", start, at)
+  /** The key of the member that is being read, until another object begins. */
+  key(): string {
+    return this.text(this.keyAt, this.keyEnd, this.keyEscaped)
   }
 
   /** Reads a value that must be an integer of 32 bits; `null` counts as 0, Java's default. */
   readInt(member: string): number {
-    const at = this.at
-    const text = this.readText(member)
-    const value = text === undefined ? 0 : Number(text)
-    if (this.frame[at] === quote || (value | 0) !== value || (text !== undefined && !/^-?\d+$/.test(text))) {
-      this.fail("InvalidField", at, `${member} is not an integer of 32 bits`)
+    const byte = this.peek()
+    const start = this.at
+    if (byte === openingBrace || byte === openingBracket) {
+      this.failInt(member, start)
+      return 0
+    }
+    this.passScalar(byte)
+    if (byte === nullStart) {
+      return 0
+    }
+    const size = this.at - start
+    if ((byte !== minus && (byte < zero || byte > nine)) || size > maxIntSize) {
+      this.failInt(member, start)
+      return 0
+    }
+    const text = this.frame.toString("latin1", start, this.at)
+    const value = Number(text)
+    if ((value | 0) !== value || text.includes(".") || text.includes("e") || text.includes("E")) {
+      this.failInt(member, start)
     }
     return value | 0
   }
@@ -212,24 +179,24 @@ class JsonReader {
   /** Reads a value that must be a text; numbers, `true` and `false` become text as written, `null` is `undefined`. */
   readText(member: string): string | undefined {
     const byte = this.peek()
-    if (byte === quote) {
-      return this.readString()
-    }
+    const start = this.at
     if (byte === openingBrace || byte === openingBracket) {
-      this.fail("InvalidField", this.at, `${member} is ${byte === openingBrace ? "an object" : "an array"}`)
+      this.fail("InvalidField", start, `${member} is ${byte === openingBrace ? "an object" : "an array"}`)
       return undefined
     }
-    if (byte === minus || (byte >= zero && byte <= nine)) {
-      return this.readNumber()
+    const escaped = this.passScalar(byte)
+    if (this.violation !== undefined) {
+      return undefined
     }
-    const literal = this.readLiteral()
-    return literal === "null" ? undefined : literal
+    if (byte === quote) {
+      return this.text(start, this.at, escaped)
+    }
+    return byte === nullStart ? undefined : this.frame.toString("latin1", start, this.at)
   }
 
   /** Reads the ext fields object into `extFields`; `null` counts as none. */
   readExtFields(extFields: Record<string, string>, maxExtFields: number): void {
-    const byte = this.peek()
-    if (byte !== openingBrace) {
+    if (this.peek() !== openingBrace) {
       const at = this.at
       if (this.readText("extFields") !== undefined) {
         this.fail("InvalidField", at, "extFields is not an object")
@@ -237,11 +204,12 @@ class JsonReader {
       return
     }
     let count = 0
-    this.readObject((key, keyAt) => {
+    this.readObject(() => {
       count++
       if (count > maxExtFields) {
-        return this.fail("TooManyExtFields", keyAt, `more than ${maxExtFields} ext fields`)
+        return this.fail("TooManyExtFields", this.keyAt, `more than ${maxExtFields} ext fields`)
       }
+      const key = this.key()
       const value = this.readText("an ext field")
       if (value === undefined) {
         delete extFields[key]
@@ -255,7 +223,7 @@ class JsonReader {
   skipValue(depth: number): void {
     const byte = this.peek()
     if (byte !== openingBrace && byte !== openingBracket) {
-      this.readText("a value")
+      this.passScalar(byte)
       return
     }
     if (depth === maxDepth) {
@@ -285,16 +253,89 @@ class JsonReader {
     }
   }
 
-  private readLiteral(): string {
-    const rest = this.frame.toString("latin1", this.at, Math.min(this.at + 5, this.end))
-    for (const literal of ["true", "false", "null"]) {
-      if (rest.startsWith(literal)) {
-        this.at += literal.length
-        return literal
+  /** The string between the quotes at `start` and before `end`. */
+  private text(start: number, end: number, escaped: boolean): string {
+    return escaped
+      ? JSON.parse(this.frame.toString("utf8", start, end))
+      : this.frame.toString("utf8", start + 1, end - 1)
+  }
+
+  /** Moves past a value that begins with `byte` and is neither object nor array; whether it is a string with escapes. */
+  private passScalar(byte: number): boolean {
+    if (byte === quote) {
+      return this.passString()
+    }
+    if (byte === minus || (byte >= zero && byte <= nine)) {
+      this.passNumber()
+    } else {
+      this.passLiteral(byte)
+    }
+    return false
+  }
+
+  /** Moves past a string, with `at` on its opening quote; whether it has escapes. */
+  private passString(): boolean {
+    const frame = this.frame
+    const end = this.end
+    let escaped = false
+    for (let at = this.at + 1; at < end; at++) {
+      const byte = frame[at]
+      if (byte === quote) {
+        this.at = at + 1
+        return escaped
+      }
+      if (byte < space) {
+        this.fail("InvalidJson", at, "a control character in a string")
+        return false
+      }
+      if (byte === backslash) {
+        escaped = true
+        const size = escapeSize(frame, at, end)
+        if (size === 0) {
+          this.fail("InvalidJson", at, "an escape that JSON does not have")
+          return false
+        }
+        at += size - 1
       }
     }
-    this.fail("InvalidJson", this.at, `expected a value${this.found()}`)
-    return ""
+    this.fail("InvalidJson", end, "the header ends inside a string")
+    return false
+  }
+
+  private passNumber(): void {
+    const integer = this.byteAt(this.at) === minus ? this.at + 1 : this.at
+    let at = this.skipDigits(integer)
+    let valid = at > integer && (this.frame[integer] !== zero || at === integer + 1)
+    if (this.byteAt(at) === dot) {
+      const fraction = at + 1
+      at = this.skipDigits(fraction)
+      valid &&= at > fraction
+    }
+    if ((this.byteAt(at) | 0x20) === 0x65) {
+      const sign = this.byteAt(at + 1)
+      const exponent = sign === plus || sign === minus ? at + 2 : at + 1
+      at = this.skipDigits(exponent)
+      valid &&= at > exponent
+    }
+    if (valid) {
+      this.at = at
+    } else {
+      this.fail("InvalidJson", this.at, "not a number")
+    }
+  }
+
+  private passLiteral(byte: number): void {
+    const literal = byte === trueStart ? "true" : byte === nullStart ? "null" : "false"
+    for (let i = 0; i < literal.length; i++) {
+      if (this.byteAt(this.at + i) !== literal.charCodeAt(i)) {
+        return this.fail("InvalidJson", this.at, `expected a value${this.found()}`)
+      }
+    }
+    this.at += literal.length
+  }
+
+  private failInt(member: string, at: number): void {
+    this.fail("InvalidField", at, `${member} is not an integer of 32 bits`)
   }
 
   private byteAt(at: number): number {
@@ -364,7 +405,7 @@ const readLanguage = (reader: JsonReader): string | undefined => {
  * Decodes the JSON header in `frame[start..end)`, which begins 8 bytes into its frame.
  *
  * Members that are missing or `null` take Java's defaults: code, flag, opaque and version 0, language JAVA. Unknown
- * members are ignored, and of a key that comes twice the last one counts. Numbers, `true` and `false` in ext fields
+ * members are ignored if they are not too many, and of a key that comes twice the last one counts. Numbers, `true` and `false` in ext fields
  * become text as they were written; `null` is dropped.
  */
 export const decodeJsonHeader = (
@@ -380,7 +421,7 @@ export const decodeJsonHeader = (
       "the header is not UTF-8"
     )
   }
-  const reader = new JsonReader(frame, start, end)
+  const reader = new JsonReader(frame, start, end, maxExtFields)
   const members: Members = {
     code: 0,
     language: "JAVA",
@@ -390,7 +431,8 @@ export const decodeJsonHeader = (
     remark: undefined,
     extFields: Object.create(null)
   }
-  reader.readObject((key) => {
+  reader.readObject(() => {
+    const key = reader.key()
     switch (key) {
       case "code":
         members.code = reader.readInt(key)

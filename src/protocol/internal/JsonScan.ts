@@ -43,6 +43,9 @@ const type28 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 28)
 const type32 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 32)
 const type36 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 36)
 const type40 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 40)
+/** The most digits of an integer of 32 bits. */
+const maxDigits = 10
+
 /** Less than the size of any header in this layout. */
 const shortest = 80
 const typeSize = ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":".length
@@ -193,8 +196,9 @@ export class JsonScan {
       at += 1
     }
     const first = at
+    const last = Math.min(end, at + maxDigits + 1)
     let value = 0
-    for (; at < end; at++) {
+    for (; at < last; at++) {
       const digit = bytes.getUint8(at) - 0x30
       if (digit < 0 || digit > 9) {
         break
@@ -203,7 +207,7 @@ export class JsonScan {
     }
     const digits = at - first
     if (
-      digits === 0 || digits > 10 || value > (negative ? 2147483648 : 2147483647) ||
+      digits === 0 || digits > maxDigits || value > (negative ? 2147483648 : 2147483647) ||
       (bytes.getUint8(first) === 0x30 && (digits > 1 || negative))
     ) {
       return -1
