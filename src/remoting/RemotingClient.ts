@@ -12,9 +12,10 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { LanguageCode } from "../protocol/LanguageCode.ts"
@@ -38,7 +39,6 @@ import { traced } from "./internal/tracing.ts"
 import * as Reconnection from "./Reconnection.ts"
 import type { ChannelSettings, Observe, Prepare } from "./RemotingChannel.ts"
 import type { RemotingError } from "./RemotingError.ts"
-import { InvalidAddress, RemotingError as RemotingErrorClass } from "./RemotingError.ts"
 import type { Handler } from "./RemotingHandler.ts"
 import type { LinkCounters, LinkHost, Registration } from "./RemotingLink.ts"
 import { RemotingLink } from "./RemotingLink.ts"
@@ -174,8 +174,9 @@ export const make = Effect.fnUntraced(function*(
   const transport = yield* Transport.Transport
   const futures = yield* ResponseFutures.ResponseFutures
   const policies = yield* Reconnection.Reconnection
-  const scope = yield* Effect.scope
-  const fork = yield* makeFork
+  // Of its own: what the client opens and forks ends after its finalizer has settled the requests.
+  const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
+  const fork = yield* Scope.provide(makeFork, scope)
   const events = yield* PubSub.sliding<ChannelEvent>(eventCapacity)
 
   const settings: ChannelSettings = {
@@ -321,6 +322,36 @@ export const make = Effect.fnUntraced(function*(
     failFast: given.failFast ?? defaults.failFast
   })
 
+  const enqueue = (
+    address: Address,
+    request: RemotingRequest,
+    given: InvokeOptions | undefined,
+    oneway: boolean,
+    resume: PendingCall["resume"]
+  ): PendingCall => {
+    const callOptions = given === undefined ? defaults : resolveOptions(given)
+    const link = linkOf(address)
+    const channel = link?.current
+    const now = channel === undefined ? futures.now() : channel.now()
+    const call = new PendingCall(
+      futures,
+      link ?? nowhere,
+      address,
+      request,
+      oneway,
+      callOptions,
+      now + callOptions.timeoutMillis,
+      resume
+    )
+    if (!futures.submit(call)) {
+      call.stage = Stage.Settled
+      resume(futures.reject(call))
+    } else if (link === undefined) futures.fail(call, Failures.invalidAddress(call))
+    else if (closing) futures.fail(call, Failures.shuttingDown(call))
+    else link.send(call)
+    return call
+  }
+
   // The success path of a request is one callback, one Map set and delete, and
   // no Effect between caller and channel: each step more costs 3 to 10 % of
   // the rate at 64 in flight.
@@ -331,59 +362,25 @@ export const make = Effect.fnUntraced(function*(
     oneway: boolean
   ): Effect.Effect<RemotingCommand | undefined, RemotingError> =>
     Effect.callback((resume) => {
-      const callOptions = given === undefined ? defaults : resolveOptions(given)
-      const link = linkOf(address)
-      const channel = link?.current
-      const now = channel === undefined ? futures.now() : channel.now()
-      const call = new PendingCall(
-        link ?? nowhere,
-        address,
-        request,
-        oneway,
-        callOptions,
-        now + callOptions.timeoutMillis,
-        resume
-      )
-      if (!futures.submit(call)) {
-        call.stage = Stage.Settled
-        resume(futures.reject(call))
-      } else if (link === undefined) {
-        futures.fail(
-          call,
-          new RemotingErrorClass({
-            reason: new InvalidAddress({
-              address,
-              code: request.code,
-              outcome: "NotSent",
-              detail: `${JSON.stringify(address)} is not host:port`
-            })
-          })
+      // The native tracer keeps spans that nobody exports; they cost 770 ns each.
+      const { tracer, tracerEnabled } = Fiber.getCurrent()!.cache
+      if (tracer === undefined || tracer === Tracer.nativeTracer || !tracerEnabled) {
+        return enqueue(address, request, given, oneway, resume)
+      }
+      resume(
+        traced(
+          address,
+          request,
+          oneway,
+          Effect.callback((settle) => enqueue(address, request, given, oneway, settle))
         )
-      } else if (closing) futures.fail(call, Failures.shuttingDown(call))
-      else link.send(call)
-      return Effect.sync(() => futures.interrupt(call))
+      )
     })
 
   const nowhere = {
     refused: () => {},
     lost: () => {},
     expired: Failures.shuttingDown
-  }
-
-  const withSpan = (
-    address: Address,
-    request: RemotingRequest,
-    given: InvokeOptions | undefined,
-    oneway: boolean
-  ): Effect.Effect<RemotingCommand | undefined, RemotingError> => {
-    const call = submit(address, request, given, oneway)
-    // The native tracer keeps spans that nobody exports; they cost 770 ns each.
-    return Effect.withFiber((fiber) => {
-      const { tracer, tracerEnabled } = fiber.cache
-      return tracer === undefined || tracer === Tracer.nativeTracer || !tracerEnabled
-        ? call
-        : traced(address, request, oneway, call)
-    })
   }
 
   yield* Effect.addFinalizer(() =>
@@ -401,8 +398,8 @@ export const make = Effect.fnUntraced(function*(
   return {
     // A two-way request never succeeds without a response.
     invoke: (address, request, given) =>
-      withSpan(address, request, given, false) as Effect.Effect<RemotingCommand, RemotingError>,
-    invokeOneway: (address, request, given) => Effect.asVoid(withSpan(address, request, given, true)),
+      submit(address, request, given, false) as Effect.Effect<RemotingCommand, RemotingError>,
+    invokeOneway: (address, request, given) => Effect.asVoid(submit(address, request, given, true)),
     handle: (code, handler) => registered(handler, (bound) => handlers.register(code, bound)),
     onValidate: (registration) =>
       Effect.asVoid(

@@ -639,7 +639,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     const { host } = this
     return Effect.gen({ self: this as RemotingLink }, function*() {
       const mapped = yield* Effect.mapError(
-        host.mapAddress(this.address),
+        Effect.catchDefect(host.mapAddress(this.address), Effect.fail),
         (cause) =>
           new ConnectFailed({ ...fields, detail: `the address could not be mapped: ${describe(cause)}`, cause })
       )
@@ -662,7 +662,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
         }
       )
       const prepare = yield* Effect.mapError(
-        host.preparation(this.address, connection),
+        Effect.catchDefect(host.preparation(this.address, connection), Effect.fail),
         (cause) => new CredentialsFailed({ ...fields, detail: `no credentials: ${describe(cause)}`, cause })
       )
       const channel = new RemotingChannel(id, this.address, generation, connection, host.settings, host.futures, this)

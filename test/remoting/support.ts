@@ -1,11 +1,10 @@
 /** What the tests of this folder build on: servers and clients on a network in memory. */
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as ChannelEvent from "../../src/remoting/ChannelEvent.ts"
+import * as TestClock from "effect/testing/TestClock"
+import type * as ChannelEvent from "../../src/remoting/ChannelEvent.ts"
 import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
 import * as Reconnection from "../../src/remoting/Reconnection.ts"
 import * as RemotingClient from "../../src/remoting/RemotingClient.ts"
@@ -74,8 +73,20 @@ export const brief = (events: ReadonlyArray<ChannelEvent.ChannelEvent>): Readonl
 /** Milliseconds on the test's clock. */
 export const now = Clock.currentTimeMillis
 
+/** The network's controls. */
+export const network = MemoryTransport.MemoryNetwork
+
+/** Lets everything that was started run, then lets the time pass. */
+export const pass = (duration: Duration.Input) =>
+  Effect.andThen(settle, Effect.andThen(TestClock.adjust(duration), settle))
+
+/** Starts an effect, and lets it run as far as it gets without time. */
+export const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.tap(Effect.forkChild(effect, { startImmediately: true }), () => settle)
+
+/** Bytes as text. */
+export const text = (bytes: Uint8Array | undefined): string | undefined =>
+  bytes === undefined ? undefined : Buffer.from(bytes).toString()
+
 /** Lets everything run that needs no time. */
 export const settle = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
-
-export { Layer, MemoryTransport, Queue, Reconnection, RemotingClient, RemotingServer, ResponseFutures }
-export type { Scope }
