@@ -375,6 +375,7 @@ export const make = Effect.fnUntraced(function*(
           Effect.callback((settle) => enqueue(address, request, given, oneway, settle))
         )
       )
+      return undefined
     })
 
   const nowhere = {

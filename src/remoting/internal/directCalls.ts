@@ -89,10 +89,7 @@ export class DirectCalls {
     const options = timeout === undefined
       ? this.defaults
       : { ...this.defaults, timeoutMillis: Duration.toMillis(timeout) }
-    return Effect.callback((resume) => {
-      const call = this.submit(channel, request, oneway, options, resume)
-      return Effect.sync(() => this.futures.interrupt(call))
-    })
+    return Effect.callback((resume) => this.submit(channel, request, oneway, options, resume))
   }
 
   private submit(
@@ -104,6 +101,7 @@ export class DirectCalls {
   ): PendingCall {
     const { futures } = this
     const call = new PendingCall(
+      futures,
       this.owner,
       channel.address,
       request,

@@ -90,6 +90,16 @@ export const unavailable = (call: PendingCall, failure: Reason): RemotingError =
   }
 }
 
+/** The address is none. */
+export const invalidAddress = (call: PendingCall): RemotingError =>
+  new RemotingError({
+    reason: new InvalidAddress({
+      ...about(call),
+      outcome: outcomeOf(call),
+      detail: `${JSON.stringify(call.address)} is not host:port`
+    })
+  })
+
 /** The client or server is closing. */
 export const shuttingDown = (call: PendingCall): RemotingError =>
   new RemotingError({

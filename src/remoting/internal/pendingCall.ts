@@ -2,12 +2,15 @@
  * One logical request, from the caller's `invoke` to its one settlement,
  * across as many physical attempts as it takes.
  */
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import type * as Pull from "effect/Pull"
 import type { RemotingCommand } from "../../protocol/RemotingCommand.ts"
 import type { RemotingChannel } from "../RemotingChannel.ts"
 import type { Outcome, Reason, RemotingError } from "../RemotingError.ts"
 import type { RemotingRequest } from "../RemotingRequest.ts"
+import type { Futures } from "../ResponseFutures.ts"
 import type { DeadlineList } from "./deadlines.ts"
 
 /** Where a call is. The order matters: each stage is further along. */
@@ -52,7 +55,11 @@ export interface CallTable {
   readonly remove: (call: PendingCall, stage: number) => void
 }
 
-export class PendingCall {
+/**
+ * The call is also the Effect that gives it up, for `Effect.callback` to run
+ * on interruption: two objects less per request than an Effect made for it.
+ */
+export class PendingCall extends Effectable.Class<void> {
   stage: number = Stage.Waiting
   opaque = 0
   /** GO_AWAYs received. */
@@ -70,6 +77,7 @@ export class PendingCall {
   previous: PendingCall | undefined = undefined
   next: PendingCall | undefined = undefined
 
+  readonly futures: Futures
   readonly owner: CallOwner
   readonly address: string
   readonly request: RemotingRequest
@@ -80,6 +88,7 @@ export class PendingCall {
   readonly resume: (exit: Exit.Exit<RemotingCommand | undefined, RemotingError>) => void
 
   constructor(
+    futures: Futures,
     owner: CallOwner,
     address: string,
     request: RemotingRequest,
@@ -88,6 +97,8 @@ export class PendingCall {
     deadline: number,
     resume: (exit: Exit.Exit<RemotingCommand | undefined, RemotingError>) => void
   ) {
+    super()
+    this.futures = futures
     this.owner = owner
     this.address = address
     this.request = request
@@ -95,5 +106,9 @@ export class PendingCall {
     this.options = options
     this.deadline = deadline
     this.resume = resume
+  }
+
+  override asEffect(): Effect.Effect<void> {
+    return Effect.sync(() => this.futures.interrupt(this))
   }
 }
