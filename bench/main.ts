@@ -56,7 +56,7 @@ const peers: ReadonlyArray<Entry> = [
 const plan = options.short
   ? {
     rounds: 5,
-    warmUpMs: { node: 400, jvm: 3000 },
+    warmUpMs: { node: 400, jvm: 5000 },
     measuredMs: 400,
     codecRuns: 1,
     memoryRuns: 1,

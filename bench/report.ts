@@ -83,5 +83,11 @@ export const humanReport = (results: Results, machine: Environment, played: Play
 export const jsonReport = (results: Results): Record<string, number> =>
   Object.fromEntries([
     ...measures.map((measure) => [measure.field, measure.of(results).value]),
-    ["aaControl", aaControl(results).value]
+    ["aaControl", aaControl(results).value],
+    ...places(results.rounds)
+      .filter(({ name }) => name.startsWith("java"))
+      .flatMap((place) => [
+        [`${place.name}Rps64VsLimit`, place.rateVsLimit.value],
+        [`${place.name}Cpu64VsLimit`, place.cpuVsLimit.value]
+      ])
   ])

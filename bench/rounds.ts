@@ -83,7 +83,7 @@ export const p50: Quantity = (sample) => sample.p50Micros ?? NaN
 
 const valuesOf = (rounds: ReadonlyArray<Round>, name: string, inFlight: number, quantity: Quantity) =>
   rounds.map((round) => {
-    const sample = round.get(name)?.find((sample) => sample.inFlight === inFlight)
+    const sample = round.get(name)?.find((one) => one.inFlight === inFlight)
     if (sample === undefined) {
       throw new Error(`${name} was not measured with ${inFlight} in flight`)
     }
