@@ -10,7 +10,7 @@ export default defineConfig({
     // One cluster at a time: each is half a gigabyte, and its start takes every core there is.
     fileParallelism: false,
     pool: "forks",
-    testTimeout: 120_000,
+    testTimeout: 240_000,
     hookTimeout: 180_000,
     teardownTimeout: 30_000
   }

@@ -2,13 +2,16 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { HarnessError } from "./HarnessError.ts"
+import { setTimeout as delay } from "node:timers/promises"
+import { HarnessError } from "./HarnessError.ts"
 import { probe } from "./Probe.ts"
 import * as Server from "./Server.ts"
 import * as Toolchain from "./Toolchain.ts"
 
 /** GET_ROUTEINFO_BY_TOPIC. */
 const routeCode = 105
+/** UPDATE_AND_CREATE_TOPIC. */
+const createTopicCode = 17
 /** Every broker that creates topics on demand registers this one. */
 const templateTopic = "TBW102"
 
@@ -19,6 +22,8 @@ export interface BrokerOptions {
   /** `broker-a` by default. Brokers of one name server need different names. */
   readonly name?: string
   readonly nameServer: Server.Server
+  /** Name servers beside that one, where the broker registers too. */
+  readonly moreNameServers?: ReadonlyArray<Server.Server>
   /**
    * Answer GO_AWAY for so many seconds after SIGTERM (`enableShutdownGracefully`; 5.x only). By default it closes its
    * sockets at once.
@@ -28,10 +33,11 @@ export interface BrokerOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>>
 }
 
-/** Starts a real broker with a store of its own; done when it answers requests and the name server knows it. */
+/** Starts a real broker with a store of its own; done when it answers requests and its name servers know it. */
 export const make = (options: BrokerOptions): Effect.Effect<Server.Server, HarnessError, Scope.Scope> =>
   Effect.gen(function*() {
     const name = options.name ?? "broker-a"
+    const nameServers = [options.nameServer, ...options.moreNameServers ?? []]
     const classPath = yield* Toolchain.serverClassPath(options.version)
     // The port of its fast server and that of its replication lie beside it.
     const port = yield* Server.freePort(-2, 1)
@@ -53,7 +59,7 @@ export const make = (options: BrokerOptions): Effect.Effect<Server.Server, Harne
           bindAddress: "127.0.0.1",
           listenPort: port,
           haListenPort: port + 1,
-          namesrvAddr: options.nameServer.address,
+          namesrvAddr: nameServers.map(({ address }) => address).join(";"),
           storePathRootDir: join(directory, "store"),
           storePathCommitLog: join(directory, "store", "commitlog"),
           mappedFileSizeCommitLog: 64 << 20,
@@ -79,11 +85,12 @@ export const make = (options: BrokerOptions): Effect.Effect<Server.Server, Harne
     const ready = async () => {
       // A broker knows no routes, and says so: an answer all the same.
       await probe(port, routeCode, {})
-      const route = await probe(options.nameServer.port, routeCode, {
-        topic: templateTopic,
-        acceptStandardJsonOnly: "true"
-      })
-      return route.code === 0 && route.body.includes(`"127.0.0.1:${port}"`)
+      const routes = await Promise.all(
+        nameServers.map((nameServer) =>
+          probe(nameServer.port, routeCode, { topic: templateTopic, acceptStandardJsonOnly: "true" })
+        )
+      )
+      return routes.every(({ body }) => body.includes(`"127.0.0.1:${port}"`))
     }
     return yield* Server.make({
       name: `broker ${name} ${options.version}`,
@@ -97,4 +104,39 @@ export const make = (options: BrokerOptions): Effect.Effect<Server.Server, Harne
       },
       ready
     })
+  })
+
+/**
+ * Makes a topic of one queue; done when the name server has a route that names this broker. A proxy serves a topic
+ * from then on: it does not let the first message create one.
+ */
+export const createTopic = (
+  topic: string,
+  on: { readonly broker: Server.Server; readonly nameServer: Server.Server }
+): Effect.Effect<void, HarnessError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const made = await probe(on.broker.port, createTopicCode, {
+        topic,
+        defaultTopic: templateTopic,
+        readQueueNums: "1",
+        writeQueueNums: "1",
+        perm: "6",
+        topicFilterType: "SINGLE_TAG",
+        topicSysFlag: "0",
+        order: "false"
+      })
+      if (made.code !== 0) {
+        throw new Error(`The broker did not create ${topic}: ${made.code} ${made.remark}`)
+      }
+      for (let attempt = 0; attempt < 200; attempt++) {
+        const route = await probe(on.nameServer.port, routeCode, { topic, acceptStandardJsonOnly: "true" })
+        if (route.body.includes(`"${on.broker.address}"`)) {
+          return
+        }
+        await delay(50)
+      }
+      throw new Error(`The name server heard nothing of ${topic}`)
+    },
+    catch: (cause) => new HarnessError({ message: String(cause) })
   })

@@ -7,7 +7,7 @@ import * as JavaProcess from "./JavaProcess.ts"
 export interface EchoOptions {
   /** `host:port`. */
   readonly address: string
-  /** How requests are invoked. `oneway` counts what was handed to the socket. */
+  /** How requests are invoked. Of `oneway` ones, those count that were written. */
   readonly mode: "sync" | "async" | "oneway"
   /** Requests in flight at a time; for `sync` and `oneway`, threads. 64 by default. */
   readonly inFlight?: number
@@ -25,6 +25,8 @@ export interface EchoOptions {
   readonly code?: number
   /** The version it announces; its own, 513, by default. At most 475 exempts it from GO_AWAY. */
   readonly version?: number
+  /** The codec of its headers. JSON by default. */
+  readonly serialization?: "JSON" | "ROCKETMQ"
 }
 
 const EchoResult = Schema.Struct({
@@ -55,8 +57,6 @@ export type EchoResult = typeof EchoResult.Type
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(EchoResult))
 
-const flags = ["-Xms256m", "-Xmx256m"]
-
 /** Runs the client to the end of its window. */
 export const run = (options: EchoOptions): Effect.Effect<EchoResult, HarnessError> => {
   const given: Record<string, string | number | undefined> = {
@@ -73,6 +73,7 @@ export const run = (options: EchoOptions): Effect.Effect<EchoResult, HarnessErro
     version: options.version
   }
   const args = Object.entries(given).flatMap(([name, value]) => value === undefined ? [] : [`--${name}`, `${value}`])
+  const flags = ["-Xms256m", "-Xmx256m", `-Drocketmq.serialize.type=${options.serialization ?? "JSON"}`]
   return JavaProcess.runProgram("EchoClientMain", args, flags).pipe(
     Effect.flatMap((output) =>
       Effect.mapError(

@@ -17,6 +17,9 @@ import java.util.function.BooleanSupplier;
 import org.apache.rocketmq.common.MQVersion;
 import org.apache.rocketmq.remoting.ChannelEventListener;
 import org.apache.rocketmq.remoting.InvokeCallback;
+import org.apache.rocketmq.remoting.exception.RemotingSendRequestException;
+import org.apache.rocketmq.remoting.exception.RemotingTimeoutException;
+import org.apache.rocketmq.remoting.exception.RemotingTooMuchRequestException;
 import org.apache.rocketmq.remoting.netty.NettyClientConfig;
 import org.apache.rocketmq.remoting.netty.NettyRemotingClient;
 import org.apache.rocketmq.remoting.netty.ResponseFuture;
@@ -118,8 +121,7 @@ public final class EchoClientMain {
                 thread.join();
             }
         }
-        client.awaitWritten();
-        window.end();
+        window.end(mode.equals("oneway") ? client.awaitWritten(window.invoked(), timeoutMillis) : 0);
     }
 
     private RemotingCommand request() {
@@ -242,7 +244,17 @@ public final class EchoClientMain {
             latencies.incrementAndGet(magnitude * STEPS + Math.max(0, step));
         }
 
-        void end() {
+        long invoked() {
+            return succeeded.get();
+        }
+
+        /** Takes back the requests that were invoked without an error and never written. */
+        void end(long notWritten) {
+            if (notWritten > 0) {
+                succeeded.addAndGet(-notWritten);
+                failed.addAndGet(notWritten);
+                failures.put("NotWritten", (int) notWritten);
+            }
             endNanos = System.nanoTime();
             endCpuNanos = SYSTEM.getProcessCpuTime();
         }
@@ -311,18 +323,34 @@ public final class EchoClientMain {
         }
     }
 
+    /** Knows which oneway requests reached a socket: the stock client returns while it still connects. */
     private static final class Client extends NettyRemotingClient {
         private final int permits;
+        private final AtomicLong handedOver = new AtomicLong();
 
         Client(NettyClientConfig config, ChannelEventListener listener) {
             super(config, listener);
             permits = config.getClientOnewaySemaphoreValue();
         }
 
-        /** A oneway request holds its permit until it has been written to the socket. */
-        void awaitWritten() throws InterruptedException {
+        @Override
+        public void invokeOnewayImpl(Channel channel, RemotingCommand request, long timeoutMillis)
+            throws InterruptedException, RemotingTooMuchRequestException, RemotingTimeoutException,
+            RemotingSendRequestException {
+            super.invokeOnewayImpl(channel, request, timeoutMillis);
+            handedOver.incrementAndGet();
+        }
+
+        /** Waits until so many requests, those of earlier windows apart, have been written; how many were not. */
+        long awaitWritten(long requests, long timeoutMillis) throws InterruptedException {
+            long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+            while (handedOver.get() < requests && System.nanoTime() < deadline) {
+                Thread.sleep(1);
+            }
+            // A oneway request holds its permit until the socket has taken it.
             semaphoreOneway.acquire(permits);
             semaphoreOneway.release(permits);
+            return requests - handedOver.getAndSet(0);
         }
     }
 

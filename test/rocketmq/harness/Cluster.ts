@@ -1,0 +1,36 @@
+/** The servers that a file's tests share, as Layers. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Broker from "./Broker.ts"
+import type { HarnessError } from "./HarnessError.ts"
+import * as NameServer from "./NameServer.ts"
+import * as Proxy from "./Proxy.ts"
+import type { Server } from "./Server.ts"
+import type { RocketmqVersion } from "./Toolchain.ts"
+
+/** A name server and a broker. */
+export class Cluster extends Context.Service<Cluster, {
+  readonly nameServer: Server
+  readonly broker: Server
+}>()("effect-rocketmq/test/Cluster") {}
+
+/** A name server and a broker of one release. */
+export const layer = (version: RocketmqVersion): Layer.Layer<Cluster, HarnessError> =>
+  Layer.effect(
+    Cluster,
+    Effect.gen(function*() {
+      const nameServer = yield* NameServer.make({ version })
+      const broker = yield* Broker.make({ version, nameServer })
+      return { nameServer, broker }
+    })
+  )
+
+/** A stock proxy in front of a cluster. */
+export class ProxyServer extends Context.Service<ProxyServer, Server>()("effect-rocketmq/test/ProxyServer") {}
+
+/** A stock proxy 5.5.0 in front of the cluster. */
+export const proxyLayer: Layer.Layer<ProxyServer, HarnessError, Cluster> = Layer.effect(
+  ProxyServer,
+  Effect.flatMap(Cluster, ({ nameServer }) => Proxy.make({ nameServer }))
+)
