@@ -11,6 +11,8 @@ export default async (): Promise<void> => {
   ])
   const result = await Effect.runPromise(Effect.result(all))
   if (result._tag === "Failure") {
-    throw new Error(result.failure.message)
+    // An error thrown here is reported as "No test files found", with this message below.
+    console.error(result.failure.message)
+    process.exit(1)
   }
 }
