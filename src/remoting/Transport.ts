@@ -366,6 +366,10 @@ const dialOne = Effect.fnUntraced(function*(
   let socket: Net.Socket = new Net.Socket()
   socket.on("error", ignoreError)
   const detail = `cannot connect to ${format(ip, target.port)}`
+  const tlsFailed = (cause: unknown) =>
+    new DialError("Tls", `TLS handshake with ${format(ip, target.port)} failed: ${errorText(cause)}`, cause, ip)
+  const limit = `in ${Math.round(timeoutMillis)} ms`
+  let onTimeout = () => new DialError("Connect", `${detail}: no connection ${limit}`, undefined, ip)
   const secured = Effect.gen(function*() {
     yield* Effect.suspend(() => {
       const connected = awaitEvent(
@@ -379,8 +383,7 @@ const dialOne = Effect.fnUntraced(function*(
     socket.setNoDelay(true)
     if (options.socks !== undefined) yield* negotiateSocks(socket, options.socks, target)
     if (options.tls === undefined) return new SocketConnection(socket, false)
-    const tlsFailed = (cause: unknown) =>
-      new DialError("Tls", `TLS handshake with ${format(ip, target.port)} failed: ${errorText(cause)}`, cause, ip)
+    onTimeout = () => tlsFailed(new Error(`no answer ${limit}`))
     const tlsOptions = options.tls
     const secure = yield* Effect.try({
       try: () => Tls.connect({ ...clientTlsOptions(tlsOptions, target.host), socket }),
@@ -388,18 +391,12 @@ const dialOne = Effect.fnUntraced(function*(
     })
     secure.on("error", ignoreError)
     socket = secure
-    yield* within(
-      awaitEvent(secure, "secureConnect", tlsFailed),
-      timeoutMillis,
-      () => tlsFailed(new Error(`no answer in ${timeoutMillis} ms`))
-    )
+    yield* awaitEvent(secure, "secureConnect", tlsFailed)
     return new SocketConnection(secure, true)
   })
-  return yield* within(
-    secured,
-    timeoutMillis + 1,
-    () => new DialError("Connect", `${detail}: no connection in ${Math.round(timeoutMillis)} ms`, undefined, ip)
-  ).pipe(Effect.onError(() => Effect.sync(() => socket.destroy())))
+  return yield* within(secured, timeoutMillis, () => onTimeout()).pipe(
+    Effect.onError(() => Effect.sync(() => socket.destroy()))
+  )
 })
 
 const dial = Effect.fnUntraced(function*(options: TcpOptions, target: ConnectTarget) {
@@ -429,48 +426,76 @@ const dial = Effect.fnUntraced(function*(options: TcpOptions, target: ConnectTar
   )
 })
 
+/** A TLS server, and the connections that are still shaking hands: nobody else would close those. */
+const makeTlsServer = (tls: TlsServerOptions, onSocket: (socket: Net.Socket) => void) => {
+  const shakingHands = new Map<string, Net.Socket>()
+  const keyOf = (socket: Net.Socket) => format(socket.remoteAddress ?? "unknown", socket.remotePort ?? 0)
+  const server = Tls.createServer({
+    cert: pem(tls.cert),
+    key: Redacted.value(tls.key),
+    ...(tls.passphrase === undefined ? {} : { passphrase: Redacted.value(tls.passphrase) }),
+    ...(tls.clientCa === undefined
+      ? {}
+      : { ca: pem(tls.clientCa), requestCert: true, rejectUnauthorized: true }),
+    minVersion: tls.minVersion ?? "TLSv1.2"
+  }, (socket) => {
+    shakingHands.delete(keyOf(socket))
+    onSocket(socket)
+  })
+  server.on("connection", (socket) => {
+    const key = keyOf(socket)
+    shakingHands.set(key, socket)
+    socket.once("close", () => {
+      if (shakingHands.get(key) === socket) shakingHands.delete(key)
+    })
+  })
+  server.on("tlsClientError", (_error, socket) => socket.destroy())
+  return { server, shakingHands }
+}
+
 const listenTcp = (options: TcpOptions, where: ListenOptions, accept: (connection: Connection) => void) => {
   const host = where.host ?? "127.0.0.1"
-  const acquire = Effect.callback<Net.Server, ListenFailed>((resume) => {
-    const onSocket = (socket: Net.Socket) => {
-      socket.setNoDelay(true)
-      accept(new SocketConnection(socket, options.serverTls !== undefined))
-    }
-    let server: Net.Server
-    if (options.serverTls === undefined) {
-      server = Net.createServer({ noDelay: true }, onSocket)
-    } else {
-      const tls = options.serverTls
-      const secure = Tls.createServer({
-        cert: pem(tls.cert),
-        key: Redacted.value(tls.key),
-        ...(tls.passphrase === undefined ? {} : { passphrase: Redacted.value(tls.passphrase) }),
-        ...(tls.clientCa === undefined
-          ? {}
-          : { ca: pem(tls.clientCa), requestCert: true, rejectUnauthorized: true }),
-        minVersion: tls.minVersion ?? "TLSv1.2"
-      }, onSocket)
-      secure.on("tlsClientError", (_error, socket) => socket.destroy())
-      server = secure
-    }
-    if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
-    const onError = (cause: unknown) =>
-      resume(Effect.fail(new ListenFailed({ address: format(host, where.port ?? 0), cause })))
-    server.once("error", onError)
-    server.listen({ host, port: where.port ?? 0, backlog: 1024 }, () => {
-      server.off("error", onError)
-      // EMFILE and its like on accept: the connection is refused, the server goes on.
-      server.on("error", ignoreError)
-      resume(Effect.succeed(server))
-    })
-    return Effect.sync(() => server.close())
+  const onSocket = (socket: Net.Socket) => {
+    socket.setNoDelay(true)
+    accept(new SocketConnection(socket, options.serverTls !== undefined))
+  }
+  const failed = (cause: unknown) => new ListenFailed({ address: format(host, where.port ?? 0), cause })
+  const create = Effect.try({
+    try: (): { readonly server: Net.Server; readonly shakingHands?: ReadonlyMap<string, Net.Socket> } =>
+      options.serverTls === undefined
+        ? { server: Net.createServer({ noDelay: true }, onSocket) }
+        : makeTlsServer(options.serverTls, onSocket),
+    catch: failed
   })
-  const close = (server: Net.Server) => Effect.sync(() => void server.close())
-  return Effect.map(Effect.acquireRelease(acquire, close), (server): Listener => {
+  const listening = (server: Net.Server): Effect.Effect<void, ListenFailed> =>
+    Effect.callback((resume) => {
+      if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
+      const onError = (cause: unknown) => resume(Effect.fail(failed(cause)))
+      server.once("error", onError)
+      try {
+        server.listen({ host, port: where.port ?? 0, backlog: 1024 }, () => {
+          server.off("error", onError)
+          // EMFILE and its like on accept: the connection is refused, the server goes on.
+          server.on("error", ignoreError)
+          resume(Effect.void)
+        })
+      } catch (cause) {
+        onError(cause)
+      }
+      return Effect.sync(() => server.close())
+    })
+  const acquire = Effect.flatMap(create, ({ server, shakingHands }) => {
+    const close = Effect.sync(() => {
+      server.close()
+      for (const socket of shakingHands?.values() ?? []) socket.destroy()
+    })
+    return Effect.as(listening(server), { server, close })
+  })
+  return Effect.map(Effect.acquireRelease(acquire, ({ close }) => close), ({ close, server }): Listener => {
     const bound = server.address()
     return {
       address: typeof bound === "object" && bound !== null ? format(bound.address, bound.port) : String(bound),
-      close: close(server)
+      close
     }
   })
 }
