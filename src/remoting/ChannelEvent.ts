@@ -30,7 +30,7 @@ export interface ChannelEvent {
   readonly address: string
   /** Unique within its client or server. A dial that failed has the id that the channel would have had. */
   readonly channelId: string
-  /** Counts the dials of this address, from 1. */
+  /** Grows with each dial of this address, by 1 as long as the address is not evicted. */
   readonly generation: number
   /** Why, in a sentence. */
   readonly reason: string

@@ -313,8 +313,13 @@ class Net {
       if (this.hosts.has(address)) {
         return Effect.fail(new ListenFailed({ address, cause: new Error("the address is in use") }))
       }
-      this.hosts.set(address, { accept })
-      return Effect.succeed({ address, close: Effect.sync(() => void this.hosts.delete(address)) })
+      const bound = { accept }
+      this.hosts.set(address, bound)
+      // Closed twice, it must not take the address from the next one that listens there.
+      const close = Effect.sync(() => {
+        if (this.hosts.get(address) === bound) this.hosts.delete(address)
+      })
+      return Effect.succeed({ address, close })
     })
   }
 }

@@ -202,6 +202,8 @@ export const make = Effect.fnUntraced(function*(
   const { mapAddress } = options
   let closing = false
   let channels = 0
+  /** Highest generation of the links that were evicted: no address may count backwards. */
+  let forgotten = 0
   let warnedOfPlainCredentials = false
 
   const emit = (event: ChannelEvent): void => {
@@ -296,7 +298,10 @@ export const make = Effect.fnUntraced(function*(
       const now = futures.now()
       for (const link of [...links.values()]) {
         link.tend(now)
-        if (link.forgettable(now)) links.delete(link.address)
+        if (link.forgettable(now)) {
+          links.delete(link.address)
+          forgotten = Math.max(forgotten, link.state().generation)
+        }
       }
     }
     tending = false
@@ -306,7 +311,7 @@ export const make = Effect.fnUntraced(function*(
     const known = links.get(address)
     if (known !== undefined) return known
     if (parse(address) === undefined && mapAddress === undefined) return undefined
-    const link = new RemotingLink(host, address)
+    const link = new RemotingLink(host, address, forgotten)
     links.set(address, link)
     if (!tending) {
       tending = true

@@ -126,7 +126,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   private readonly avoid = new Map<string, number>()
   private validating: RemotingChannel | undefined = undefined
   private status: LinkStatus = "Idle"
-  private generation = 0
+  private generation: number
   /** Generation of the last channel that was active, for `Reconnected`. */
   private activeGeneration = 0
   private trigger: Trigger = "demand"
@@ -140,9 +140,11 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   private reconnectStep: RetryStep | undefined = undefined
   private lastEvent: ChannelEvent | undefined = undefined
 
-  constructor(host: LinkHost, address: Address) {
+  /** @param generation the one before the first of this link */
+  constructor(host: LinkHost, address: Address, generation: number) {
     this.host = host
     this.address = address
+    this.generation = generation
   }
 
   // --- requests -------------------------------------------------------------

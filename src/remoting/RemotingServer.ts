@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { LanguageCode } from "../protocol/LanguageCode.ts"
 import * as MqVersion from "../protocol/MqVersion.ts"
@@ -57,8 +57,10 @@ export interface RemotingServerOptions {
   /** A frame that was begun must be finished in this time. Default: 30 seconds. */
   readonly frameTimeout?: Duration.Input | undefined
   /**
-   * Closing the scope drains first, and takes `shutdownWaitTime`. Default:
-   * `false`, it stops at once (RocketMQ 5.3.3 `NettyServerConfig`).
+   * Closing the scope drains first, and takes `shutdownWaitTime`. A code whose
+   * handlers have gone is answered as if the server were draining already,
+   * since their scopes close first. Default: `false`, it stops at once
+   * (RocketMQ 5.3.3 `NettyServerConfig`).
    */
   readonly enableShutdownGracefully?: boolean | undefined
   /** How long a drain lasts. Default: 30 seconds. */
@@ -135,8 +137,11 @@ export const make = Effect.fnUntraced(function*(
   options: RemotingServerOptions = {}
 ): Effect.fn.Return<Service, ListenFailed, Scope.Scope | Transport> {
   const transport = yield* Transport
-  const futures = yield* ResponseFutures.make()
-  const fork = yield* makeFork
+  const graceful = options.enableShutdownGracefully === true
+  // Of its own: deadlines and housekeeping go on while the server's scope closes and drains.
+  const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
+  const futures = yield* Scope.provide(ResponseFutures.make(), scope)
+  const fork = yield* Scope.provide(makeFork, scope)
   const events = yield* PubSub.sliding<ChannelEvent>(eventCapacity)
   const settings: ChannelSettings = {
     language: options.language ?? LanguageCode.OTHER,
@@ -174,14 +179,16 @@ export const make = Effect.fnUntraced(function*(
       const handler = handlers.find(command.code)
       const peer = channels.get(channel)
       if (peer === undefined) return
-      if (handler === undefined) {
-        if (!command.isOneway) channel.reply(command.opaque, handlers.unsupported(command.code))
-      } else if (draining && command.version > gate) {
+      // Scopes close from the inside: handlers may go before the server that drains.
+      const leaving = handler === undefined ? (draining || graceful) && handlers.had(command.code) : draining
+      if (leaving && command.version > gate) {
         if (command.isOneway) counts.droppedOneways++
         else {
           counts.goAways++
           channel.reply(command.opaque, goAway)
         }
+      } else if (handler === undefined) {
+        if (!command.isOneway) channel.reply(command.opaque, handlers.unsupported(command.code))
       } else {
         counts.requests++
         handlers.run(handler, channel, command, peer)
@@ -259,7 +266,7 @@ export const make = Effect.fnUntraced(function*(
     return Effect.andThen(Effect.sleep(shutdownWaitTime), stop)
   })
 
-  yield* Effect.addFinalizer(() => options.enableShutdownGracefully === true ? drain : stop)
+  yield* Effect.addFinalizer(() => graceful ? drain : stop)
 
   if (options.metrics !== false) {
     const counter = (name: string, description: string, read: () => number): Metrics.Reading => ({

@@ -50,6 +50,9 @@ export const registered = <R>(
 export class Handlers {
   private readonly byCode = new Map<number, Array<Registered>>()
   private fallback: Registered | undefined
+  /** Codes whose handlers have gone, and whether the fallback has. */
+  private readonly gone = new Set<number>()
+  private fallbackGone = false
   private readonly fibers = new Map<RemotingChannel, Set<Fiber.Fiber<unknown, unknown>>>()
   private readonly limit: number
 
@@ -63,10 +66,13 @@ export class Handlers {
     const stack = this.byCode.get(code) ?? []
     this.byCode.set(code, stack)
     stack.push(handler)
+    this.gone.delete(code)
     return () => {
       const index = stack.indexOf(handler)
       if (index >= 0) stack.splice(index, 1)
-      if (stack.length === 0) this.byCode.delete(code)
+      if (stack.length > 0) return
+      this.byCode.delete(code)
+      this.gone.add(code)
     }
   }
 
@@ -76,12 +82,18 @@ export class Handlers {
     this.fallback = handler
     return () => {
       if (this.fallback === handler) this.fallback = previous
+      this.fallbackGone = this.fallback === undefined
     }
   }
 
   find(code: number): Registered | undefined {
     const stack = this.byCode.get(code)
     return stack === undefined ? this.fallback : stack[stack.length - 1]
+  }
+
+  /** Whether a code that has no handler now had one. */
+  had(code: number): boolean {
+    return this.fallbackGone || this.gone.has(code)
   }
 
   /** The answer to codes without a handler, as RocketMQ 5.3.3 words it, its leading blank included. */
