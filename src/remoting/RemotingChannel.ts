@@ -11,7 +11,7 @@ import { encodeFrame, FrameParser } from "../protocol/RemotingCodec.ts"
 import type { ExtFields, RemotingCommand, SerializeType } from "../protocol/RemotingCommand.ts"
 import { onewayFlag, responseFlag } from "../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../protocol/ResponseCode.ts"
-import type { CallTable, PendingCall } from "./internal/pendingCall.ts"
+import type { CallOwner, CallTable, PendingCall } from "./internal/pendingCall.ts"
 import { Stage } from "./internal/pendingCall.ts"
 import type { Reason } from "./RemotingError.ts"
 import { ChannelClosed, FrameTooLarge, HookFailed, ProtocolViolation, RemotingError } from "./RemotingError.ts"
@@ -233,11 +233,14 @@ export class RemotingChannel implements CallTable {
     if (this.draining) this.checkDrained()
   }
 
-  /** No new requests from now on. Returns those that were not written yet: they go elsewhere. */
-  retire(): ReadonlyArray<PendingCall> {
+  /**
+   * No new requests from now on. Returns those of the owner that were not
+   * written yet: they go elsewhere. What was asked of this very peer stays.
+   */
+  retire(owner: CallOwner): ReadonlyArray<PendingCall> {
     this.draining = true
-    const unwritten = this.queue.filter((call) => this.isQueued(call))
-    this.queue = []
+    const unwritten = this.queue.filter((call) => this.isQueued(call) && call.owner === owner)
+    this.queue = this.queue.filter((call) => this.isQueued(call) && call.owner !== owner)
     for (const call of unwritten) {
       this.unqueue(call)
       call.table = undefined

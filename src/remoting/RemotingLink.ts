@@ -121,6 +121,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   current: RemotingChannel | undefined = undefined
   private readonly host: LinkHost
   private readonly waiting = new Set<PendingCall>()
+  /** Repeatable calls whose connection broke and whose schedule has not come to the next attempt. */
+  private readonly repeating = new Set<PendingCall>()
   private readonly drainingChannels = new Set<RemotingChannel>()
   private readonly scopes = new Map<RemotingChannel, Scope.Closeable>()
   private readonly avoid = new Map<string, number>()
@@ -130,12 +132,18 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   /** Generation of the last channel that was active, for `Reconnected`. */
   private activeGeneration = 0
   private trigger: Trigger = "demand"
+  /** The last channel that was active ended by GO_AWAY. */
+  private wentAway = false
+  /** The last dial got as far as a registration, which was answered with GO_AWAY. */
+  private turnedAway = false
   /** Why the address is down; `undefined` while it is not known to be. */
   private failure: Reason | undefined = undefined
   private lastAttempt = -Infinity
   private used = true
   private lastUsed = 0
   private connecting = false
+  /** Somebody who did not wait wants to know whether the address is back. */
+  private scouting = false
   private goAwayStep: RetryStep | undefined = undefined
   private reconnectStep: RetryStep | undefined = undefined
   private lastEvent: ChannelEvent | undefined = undefined
@@ -171,14 +179,14 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     }
     if (call.options.failFast && this.failure !== undefined) {
       futures.fail(call, Failures.unavailable(call, this.failure))
-      // Somebody has to find out that the address is back.
-      this.connect(true)
+      this.scouting = true
+      this.connect()
       return
     }
     call.stage = Stage.Waiting
     call.table = this
     this.waiting.add(call)
-    this.connect(true)
+    this.connect()
   }
 
   has(): boolean {
@@ -187,6 +195,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   remove(call: PendingCall): void {
     this.waiting.delete(call)
+    this.repeating.delete(call)
   }
 
   refused(call: PendingCall, channel: RemotingChannel, _response: RemotingCommand): void {
@@ -224,6 +233,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     }
     call.outcome = "Unknown"
     call.stage = Stage.Waiting
+    call.table = this
+    this.repeating.add(call)
     this.host.fork(this.repeat(call, error))
   }
 
@@ -236,7 +247,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
         return stepped(step, error)
       }),
       Effect.map((again) => {
-        if (call.stage === Stage.Settled) return
+        if (!this.repeating.delete(call)) return
         if (again) this.send(call)
         else this.host.futures.fail(call, error)
       })
@@ -253,6 +264,13 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       return Failures.goAway(
         call,
         `no server took it in ${millis} ms; ${call.hops} connections answered GO_AWAY`,
+        this.failure
+      )
+    }
+    if (this.turnedAway) {
+      return Failures.goAway(
+        call,
+        `no connection in ${millis} ms; the registrations were answered with GO_AWAY`,
         this.failure
       )
     }
@@ -295,6 +313,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     if (channel !== this.current) return
     this.current = undefined
     this.status = "Idle"
+    this.wentAway = false
     this.healthCheck(channel)
     if (!this.host.closing()) {
       this.trigger = "broken"
@@ -305,23 +324,29 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       this.tell("Exception", channel, reason.detail, reason.cause ?? reason)
     }
     this.tell("Close", channel, reason.detail, reason.cause)
-    if (this.host.registrations.size > 0) this.connect(false)
+    this.connect()
   }
 
   /** The first GO_AWAY retires a channel: nothing new is written to it. */
   goAwaySeen(channel: RemotingChannel): void {
+    if (channel === this.validating) {
+      // Whatever the registration makes of it, this channel is no good.
+      channel.retire(this)
+      return
+    }
     if (channel !== this.current) return
     this.current = undefined
     this.status = "Idle"
+    this.wentAway = true
     this.healthCheck(channel)
     this.trigger = "goAway"
     this.shun(channel)
     this.drainingChannels.add(channel)
     this.tell("GoAway", channel, "its server answered GO_AWAY")
-    const unwritten = channel.retire()
+    const unwritten = channel.retire(this)
     this.tell("Draining", channel, `${channel.inFlight} requests in flight finish on it`)
     for (const call of unwritten) this.send(call)
-    if (this.host.registrations.size > 0) this.connect(false)
+    this.connect()
   }
 
   /** Looks after silent, unused and stuck channels. Called about once a second. */
@@ -341,9 +366,10 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     if (!registered && now - channel.lastUsed >= times.idle) {
       this.current = undefined
       this.status = "Idle"
+      this.wentAway = false
       this.drainingChannels.add(channel)
       this.tell("Idle", channel, `unused for ${times.idle} ms`)
-      channel.retire()
+      channel.retire(this)
       channel.checkDrained()
       return
     }
@@ -354,8 +380,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   /** Whether nothing is left that this link would be needed for: what it knows of the address is stale too. */
   forgettable(now: number): boolean {
-    return this.current === undefined && this.waiting.size === 0 && this.drainingChannels.size === 0 &&
-      !this.connecting && now - this.lastUsed >= this.host.times.idle
+    return this.current === undefined && this.waiting.size === 0 && this.repeating.size === 0 &&
+      this.drainingChannels.size === 0 && !this.connecting && now - this.lastUsed >= this.host.times.idle
   }
 
   /** A hook that looks at answers threw. */
@@ -367,7 +393,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   shutdown(): void {
     const reason = new ShuttingDown({ address: this.address, outcome: "Unknown", detail: "the client is closing" })
     for (const channel of [this.current, this.validating, ...this.drainingChannels]) channel?.end(reason)
-    for (const call of [...this.waiting]) this.host.futures.fail(call, Failures.shuttingDown(call))
+    for (const call of [...this.waiting, ...this.repeating]) this.host.futures.fail(call, Failures.shuttingDown(call))
   }
 
   state(): LinkState {
@@ -376,7 +402,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       status: this.status,
       generation: this.generation,
       channelId: this.current?.id,
-      waiting: this.waiting.size,
+      waiting: this.waiting.size + this.repeating.size,
       inFlight: this.current?.inFlight ?? 0,
       draining: this.drainingChannels.size,
       lastEvent: this.lastEvent
@@ -444,20 +470,20 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   /** Whether a connection is worth having. */
   private get needed(): boolean {
-    return this.waiting.size > 0 || this.host.registrations.size > 0
+    return this.waiting.size > 0 || this.scouting || this.host.registrations.size > 0
   }
 
-  /** Starts the one fiber that gets a channel, unless it runs. */
-  connect(onDemand: boolean): void {
-    if (this.connecting || this.current !== undefined || this.host.closing()) return
-    if (!onDemand && !this.needed) return
+  /** Starts the one fiber that gets a channel, unless it runs or nobody needs one. */
+  private connect(): void {
+    if (this.connecting || this.current !== undefined || this.host.closing() || !this.needed) return
     this.connecting = true
     this.host.fork(
       Effect.onExit(this.supervise, (exit) =>
         Effect.sync(() => {
           this.connecting = false
           for (const channel of [...this.drainingChannels]) channel.checkDrained()
-          if (Exit.isFailure(exit) && !this.host.closing()) {
+          if (this.host.closing()) return
+          if (Exit.isFailure(exit)) {
             this.giveUp(
               new ConnectFailed({
                 address: this.address,
@@ -467,6 +493,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
               })
             )
           }
+          // Somebody who was told that it ended may have asked again already.
+          if (this.waiting.size > 0 || this.scouting || this.trigger !== "demand") this.connect()
         }))
     )
   }
@@ -474,23 +502,24 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   /** Dials until a channel is active, the policy gives up, or nobody needs it. */
   private readonly supervise: Effect.Effect<void> = Effect.gen({ self: this as RemotingLink }, function*() {
     let error: Reason | undefined = this.failure
-    for (let first = true;; first = false) {
-      if (!first && !this.needed) break
+    for (let first = true; this.needed; first = false) {
       if (this.trigger !== "demand" || (error !== undefined && !this.isStale())) {
         const hop = this.trigger === "goAway" && (first || error?._tag === "GoAway")
         if (!(yield* this.step(hop, error))) {
           this.giveUp(error ?? this.goAwayReason())
           return
         }
+        // Everybody may have given up meanwhile.
+        if (!this.needed) break
         if (hop) this.host.counters.hops++
         else this.host.counters.redials++
-        // Everybody may have given up meanwhile.
-        if (!first && !this.needed) break
       }
+      this.scouting = false
       this.lastAttempt = this.host.futures.now()
       error = yield* this.attempt
       if (error === undefined) return
-      if (error._tag === "GoAway") this.trigger = "goAway"
+      this.turnedAway = error._tag === "GoAway"
+      if (this.turnedAway) this.trigger = "goAway"
       else {
         if (this.trigger === "goAway") this.trigger = "broken"
         this.failure = error
@@ -563,8 +592,9 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.validating = channel
     channel.start()
     this.tell("Connect", channel, `connected to ${channel.connection.remote}`)
-    const refusal = this.host.registrations.size === 0 ? undefined : yield* this.validate(channel)
+    const failure = this.host.registrations.size === 0 ? undefined : yield* this.validate(channel)
     this.validating = undefined
+    const refusal = channel.draining ? this.goAwayReason() : failure
     if (refusal !== undefined || channel.closed) {
       return this.discard(channel, refusal)
     }
@@ -575,14 +605,12 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   private discard(channel: RemotingChannel, refusal: Reason | undefined): Reason {
     const reason = refusal ?? channel.closedReason("the peer closed the fresh connection")
     this.shun(channel)
-    if (reason._tag === "GoAway") {
-      this.host.counters.goAways++
-      this.tell("GoAway", channel, "its server answered GO_AWAY to a registration")
-    } else this.tell("Exception", channel, reason.detail, reason.cause ?? reason)
+    if (reason._tag === "GoAway") this.tell("GoAway", channel, "its server answered GO_AWAY to a registration")
+    else this.tell("Exception", channel, reason.detail, reason.cause ?? reason)
     if (channel.closed) this.tell("Close", channel, reason.detail)
     else {
       this.drainingChannels.add(channel)
-      channel.retire()
+      channel.retire(this)
       channel.finish(channel.closedReason(reason.detail))
     }
     return reason
@@ -590,21 +618,19 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   private activate(channel: RemotingChannel): void {
     const previous = this.activeGeneration
-    const after = this.trigger
     this.current = channel
     this.activeGeneration = channel.generation
     this.status = "Active"
     this.failure = undefined
+    this.turnedAway = false
     this.trigger = "demand"
     this.tell("Active", channel, this.host.registrations.size === 0 ? "connected" : "its registrations are answered")
     if (previous > 0) {
-      if (after === "goAway") this.host.counters.swaps++
+      if (this.wentAway) this.host.counters.swaps++
       this.tell(
         "Reconnected",
         channel,
-        `takes the place of generation ${previous} ${
-          after === "goAway" ? "after GO_AWAY" : "after its connection ended"
-        }`
+        `takes the place of generation ${previous} ${this.wentAway ? "after GO_AWAY" : "after its connection ended"}`
       )
     }
     const calls = [...this.waiting].sort((left, right) => left.sequence - right.sequence)
@@ -616,22 +642,22 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.status = "Validating"
     const millis = this.host.times.registration
     const peer = this.host.direct.peer(channel)
-    const failed = (cause: unknown, detail: string): Reason =>
-      cause instanceof RemotingError && cause.reason._tag === "GoAway" ? cause.reason : new RegistrationFailed({
-        address: this.address,
-        outcome: "NotSent",
-        detail: `the registration on the fresh connection failed: ${detail}`,
-        cause
-      })
     return Effect.forEach([...this.host.registrations], (register) => register(peer), { discard: true }).pipe(
       Effect.timeoutOrElse({
         duration: Duration.millis(millis),
         orElse: () => Effect.fail(new Error(`it took longer than ${millis} ms`))
       }),
       Effect.as(undefined),
-      Effect.catchCause((cause) => {
-        const error = Cause.squash(cause)
-        return Effect.succeed(failed(error, describe(error)))
+      Effect.catchCause((failure) => {
+        const cause = Cause.squash(failure)
+        return Effect.succeed(
+          new RegistrationFailed({
+            address: this.address,
+            outcome: "NotSent",
+            detail: `the registration on the fresh connection failed: ${describe(cause)}`,
+            cause
+          })
+        )
       })
     )
   }

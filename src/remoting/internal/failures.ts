@@ -52,7 +52,7 @@ export const goAway = (call: PendingCall, detail: string, cause?: Reason): Remot
   new RemotingError({
     reason: new GoAway({
       ...about(call),
-      outcome: worst(call.outcome, "NotProcessed"),
+      outcome: call.hops > 0 ? worst(call.outcome, "NotProcessed") : call.outcome,
       hops: call.hops,
       detail,
       ...causeOf(cause)
