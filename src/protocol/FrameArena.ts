@@ -2,13 +2,17 @@
  * A growing buffer that frames are encoded into, so that all frames of one tick leave in one write.
  */
 
+/** The bounds of a new slab's size; a slab that has to hold more grows beyond. */
 const smallestCapacity = 1024
+const largestCapacity = 256 * 1024
 
 const empty: Buffer = Buffer.alloc(0)
 
 const viewOf = (slab: Buffer): DataView => new DataView(slab.buffer, slab.byteOffset, slab.length)
 
 const emptyWords = viewOf(empty)
+
+const within = (capacity: number): number => Math.min(Math.max(capacity, smallestCapacity), largestCapacity)
 
 /**
  * A growing write buffer. `buffer[0]` up to `buffer[length - 1]` is what was written; the rest is scratch space.
@@ -25,9 +29,9 @@ export class FrameArena {
   length = 0
   private nextCapacity: number
 
-  /** @param capacity the size in bytes of the first slab, allocated when first needed */
+  /** @param capacity the size in bytes of the first slab, 1 KiB to 256 KiB, allocated when first needed */
   constructor(capacity: number = 16 * 1024) {
-    this.nextCapacity = Math.max(capacity, smallestCapacity)
+    this.nextCapacity = within(capacity)
   }
 
   /** Makes room for `size` more bytes after `length`. What was written stays, though perhaps in a new slab. */
@@ -47,8 +51,11 @@ export class FrameArena {
     return this.buffer.subarray(0, this.length)
   }
 
-  /** Forgets what was written and keeps the slab. Only when nobody reads the last `view` any more. */
+  /** Forgets what was written and keeps the slab unless it is large. Only when nobody reads the last `view` any more. */
   reset(): void {
+    if (this.buffer.length > largestCapacity) {
+      this.drop()
+    }
     this.length = 0
   }
 
@@ -58,18 +65,19 @@ export class FrameArena {
    */
   detach(): Buffer {
     const written = this.view()
-    this.nextCapacity = Math.max(smallestCapacity, this.length * 2, this.nextCapacity >>> 1)
-    this.buffer = empty
-    this.words = emptyWords
-    this.length = 0
+    this.nextCapacity = within(Math.max(this.length * 2, this.nextCapacity >>> 1))
+    this.drop()
     return written
   }
 
+  private drop(): void {
+    this.buffer = empty
+    this.words = emptyWords
+    this.length = 0
+  }
+
   private grow(kept: number, needed: number): void {
-    let capacity = Math.max(this.buffer.length, this.nextCapacity)
-    while (capacity < needed) {
-      capacity *= 2
-    }
+    const capacity = Math.max(needed, this.nextCapacity, 2 * this.buffer.length)
     const grown = Buffer.allocUnsafe(capacity)
     this.buffer.copy(grown, 0, 0, kept)
     this.buffer = grown

@@ -68,13 +68,31 @@ describe("FrameArena", () => {
     )
   })
 
-  it("starts smaller slabs after small ones", () => {
-    const arena = new FrameArena(1024 * 1024)
-    for (let i = 0; i < 20; i++) {
-      write(arena, "x")
+  it("starts slabs that suit what recent ones held, from 1 KiB to 256 KiB", () => {
+    const arena = new FrameArena(16 * 1024)
+    const nextSlab = (size: number): number => {
+      write(arena, "x".repeat(size))
       arena.detach()
+      write(arena, "x")
+      const { length } = arena.buffer
+      arena.detach()
+      return length
     }
-    write(arena, "x")
-    assert.isAtMost(arena.buffer.length, 1024)
+    assert.isAtLeast(nextSlab(100_000), 200_000)
+    assert.strictEqual(nextSlab(10_000_000), 256 * 1024)
+    for (let i = 0; i < 20; i++) {
+      nextSlab(1)
+    }
+    assert.strictEqual(nextSlab(1), 1024)
+  })
+
+  it("gives up a large slab on a reset", () => {
+    const arena = new FrameArena()
+    write(arena, "x".repeat(10_000_000))
+    arena.reset()
+    assert.strictEqual(arena.length, 0)
+    assert.strictEqual(arena.buffer.length, 0)
+    write(arena, "small")
+    assert.strictEqual(arena.view().toString("latin1"), "small")
   })
 })
