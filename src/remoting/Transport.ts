@@ -365,7 +365,8 @@ const dialOne = Effect.fnUntraced(function*(
   const via = options.socks === undefined ? { host: ip, port: target.port } : options.socks
   let socket: Net.Socket = new Net.Socket()
   socket.on("error", ignoreError)
-  const detail = `cannot connect to ${format(ip, target.port)}`
+  const through = options.socks === undefined ? "" : ` through SOCKS5 proxy ${format(via.host, via.port)}`
+  const detail = `cannot connect to ${format(ip, target.port)}${through}`
   const tlsFailed = (cause: unknown) =>
     new DialError("Tls", `TLS handshake with ${format(ip, target.port)} failed: ${errorText(cause)}`, cause, ip)
   const limit = `in ${Math.round(timeoutMillis)} ms`
