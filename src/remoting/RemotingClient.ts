@@ -160,8 +160,8 @@ const millis = (input: Duration.Input | undefined, fallback: number): number =>
 /** Events that a subscriber may be behind. */
 const eventCapacity = 65_536
 
-/** How often silent and unused channels are looked for. */
-const tendMillis = 1_000
+/** How often channels are looked at. Two looks find a silence, so a probe is at most a second late. */
+const tendMillis = 500
 
 /** A client in the current scope. */
 export const make = Effect.fnUntraced(function*(

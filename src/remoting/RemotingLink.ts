@@ -349,7 +349,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.connect()
   }
 
-  /** Looks after silent, unused and stuck channels. Called about once a second. */
+  /** Looks after silent, unused and stuck channels. Called twice a second. */
   tend(now: number): void {
     const { times } = this.host
     for (const channel of [this.current, this.validating, ...this.drainingChannels]) {

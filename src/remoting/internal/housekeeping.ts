@@ -1,4 +1,4 @@
-/** What a client's and a server's housekeeper look for on every channel, about once a second. */
+/** What a client's and a server's housekeeper look for on every channel, again and again. */
 import type { RemotingChannel } from "../RemotingChannel.ts"
 
 /** Notes when something last came and when something was last asked: the hot path only raises flags. */
