@@ -14,9 +14,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import { LanguageCode } from "../protocol/LanguageCode.ts"
 import * as MqVersion from "../protocol/MqVersion.ts"
@@ -29,6 +28,7 @@ import type { ChannelEvent, LinkState } from "./ChannelEvent.ts"
 import type { Credentials } from "./Credentials.ts"
 import { config as credentialsConfig, sign } from "./Credentials.ts"
 import { DirectCalls } from "./internal/directCalls.ts"
+import { EventHub } from "./internal/eventHub.ts"
 import * as Failures from "./internal/failures.ts"
 import { makeFork } from "./internal/fibers.ts"
 import { Handlers, registered } from "./internal/handlers.ts"
@@ -141,7 +141,10 @@ export interface Service {
    * are open already are not registered again.
    */
   readonly onValidate: (registration: Registration) => Effect.Effect<void, never, Scope.Scope>
-  /** What happens to channels from now on. A subscriber more than 65,536 events behind loses the oldest. */
+  /**
+   * What happens to channels from now on; ends when the client closes. A
+   * subscriber more than 65,536 events behind loses the oldest.
+   */
   readonly events: Stream.Stream<ChannelEvent>
   /** The state of each address, at this moment. */
   readonly links: Effect.Effect<ReadonlyMap<Address, LinkState>>
@@ -156,9 +159,6 @@ export class RemotingClient extends Context.Service<RemotingClient, Service>()(
 
 const millis = (input: Duration.Input | undefined, fallback: number): number =>
   input === undefined ? fallback : Duration.toMillis(input)
-
-/** Events that a subscriber may be behind. */
-const eventCapacity = 65_536
 
 /** How often channels are looked at. Two looks find a silence, so a probe is at most a second late. */
 const tendMillis = 500
@@ -177,7 +177,7 @@ export const make = Effect.fnUntraced(function*(
   // Of its own: what the client opens and forks ends after its finalizer has settled the requests.
   const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
   const fork = yield* Scope.provide(makeFork, scope)
-  const events = yield* PubSub.sliding<ChannelEvent>(eventCapacity)
+  const events = new EventHub()
 
   const settings: ChannelSettings = {
     language: options.language ?? LanguageCode.OTHER,
@@ -205,10 +205,6 @@ export const make = Effect.fnUntraced(function*(
   /** Highest generation of the links that were evicted: no address may count backwards. */
   let forgotten = 0
   let warnedOfPlainCredentials = false
-
-  const emit = (event: ChannelEvent): void => {
-    PubSub.publishUnsafe(events, event)
-  }
 
   const direct = new DirectCalls(futures, defaults.timeoutMillis, settings.maxUnsentBytes, (channel) => {
     counters.goAways++
@@ -275,7 +271,7 @@ export const make = Effect.fnUntraced(function*(
     counters,
     scope,
     fork,
-    emit,
+    emit: (event) => events.emit(event),
     mapAddress: (address) => {
       if (mapAddress === undefined) return Effect.succeed(address)
       return Effect.suspend(() => {
@@ -394,6 +390,7 @@ export const make = Effect.fnUntraced(function*(
       closing = true
       for (const link of links.values()) link.shutdown()
       links.clear()
+      events.end()
     })
   )
 
@@ -419,7 +416,7 @@ export const make = Effect.fnUntraced(function*(
           (entry) => Effect.sync(() => void registrations.delete(entry))
         )
       ),
-    events: Stream.fromPubSub(events),
+    events: events.stream,
     links: Effect.sync(() => new Map([...links].map(([address, link]) => [address, link.state()]))),
     stats: Effect.sync(() => ({ ...futures.stats(), ...counters, ...settings.traffic }))
   }

@@ -8,9 +8,8 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { LanguageCode } from "../protocol/LanguageCode.ts"
 import * as MqVersion from "../protocol/MqVersion.ts"
 import type { FrameLimits } from "../protocol/RemotingCodec.ts"
@@ -19,6 +18,7 @@ import type { RemotingCommand, SerializeType } from "../protocol/RemotingCommand
 import { ResponseCode } from "../protocol/ResponseCode.ts"
 import type { ChannelEvent, ChannelEventType } from "./ChannelEvent.ts"
 import { DirectCalls } from "./internal/directCalls.ts"
+import { EventHub } from "./internal/eventHub.ts"
 import { makeFork } from "./internal/fibers.ts"
 import { Handlers, registered } from "./internal/handlers.ts"
 import { tendFrame, tendTraffic } from "./internal/housekeeping.ts"
@@ -101,7 +101,10 @@ export interface Service {
   readonly handleOther: <R>(handler: Handler<R>) => Effect.Effect<void, never, R | Scope.Scope>
   /** Those connected now. */
   readonly peers: Effect.Effect<ReadonlyArray<Peer>>
-  /** What happens to channels from now on. A subscriber more than 65,536 events behind loses the oldest. */
+  /**
+   * What happens to channels from now on; ends when the server closes. A
+   * subscriber more than 65,536 events behind loses the oldest.
+   */
   readonly events: Stream.Stream<ChannelEvent>
   /** Counts, at this moment. */
   readonly stats: Effect.Effect<ServerStats>
@@ -125,8 +128,6 @@ export class RemotingServer extends Context.Service<RemotingServer, Service>()(
 /** RocketMQ 5.3.3 `NettyRemotingAbstract.processRequestCommand`. */
 const goAway: RemotingReply = { code: ResponseCode.GO_AWAY, remark: "please go away" }
 
-const eventCapacity = 65_536
-
 const tendMillis = 1_000
 
 const millis = (input: Duration.Input | undefined, fallback: number): number =>
@@ -142,7 +143,7 @@ export const make = Effect.fnUntraced(function*(
   const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
   const futures = yield* Scope.provide(ResponseFutures.make(), scope)
   const fork = yield* Scope.provide(makeFork, scope)
-  const events = yield* PubSub.sliding<ChannelEvent>(eventCapacity)
+  const events = new EventHub()
   const settings: ChannelSettings = {
     language: options.language ?? LanguageCode.OTHER,
     version: options.version ?? MqVersion.current,
@@ -164,7 +165,7 @@ export const make = Effect.fnUntraced(function*(
   let stopped = false
 
   const tell = (type: ChannelEventType, channel: RemotingChannel, reason: string, cause?: unknown): void => {
-    PubSub.publishUnsafe(events, {
+    events.emit({
       type,
       address: channel.address,
       channelId: channel.id,
@@ -266,7 +267,7 @@ export const make = Effect.fnUntraced(function*(
     return Effect.andThen(Effect.sleep(shutdownWaitTime), stop)
   })
 
-  yield* Effect.addFinalizer(() => graceful ? drain : stop)
+  yield* Effect.addFinalizer(() => Effect.map(graceful ? drain : stop, () => events.end()))
 
   if (options.metrics !== false) {
     const counter = (name: string, description: string, read: () => number): Metrics.Reading => ({
@@ -295,7 +296,7 @@ export const make = Effect.fnUntraced(function*(
     handle: (code, handler) => registered(handler, (bound) => handlers.register(code, bound)),
     handleOther: (handler) => registered(handler, (bound) => handlers.registerFallback(bound)),
     peers: Effect.sync(() => [...channels.values()]),
-    events: Stream.fromPubSub(events),
+    events: events.stream,
     stats: Effect.sync(() => ({ connections: channels.size, ...counts, ...settings.traffic })),
     drain,
     stop

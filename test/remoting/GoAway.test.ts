@@ -809,6 +809,7 @@ describe("policies", () => {
       assert.deepStrictEqual([error.reason._tag, error.outcome], ["GoAway", "NotProcessed"])
       assert.strictEqual((yield* c.invoke(server.address, { code: readCode })).remark, "1")
       assert.strictEqual(server.peers.length, 1)
+      yield* settle
       assert.deepStrictEqual(brief(events), ["Connect 1", "Active 1"])
       assert.deepInclude(yield* c.stats, { goAways: 1, swaps: 0, notProcessed: 1 })
     }).pipe(Effect.provide(MemoryTransport.layer)))
