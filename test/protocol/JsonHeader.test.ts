@@ -172,6 +172,7 @@ describe("a JSON header", () => {
       ["has a NUL between tokens", "{\u0000}", "InvalidJson", "{$\u0000}"],
       ["has an unknown escape", "{\"a\":\"\\x\"}", "InvalidJson", "{\"a\":\"$\\x\"}"],
       ["has half an escape", "{\"a\":\"\\u12\"}", "InvalidJson", "{\"a\":\"$\\u12\"}"],
+      ["is cut off in an escape", "{\"a\":\"\\", "InvalidJson", "{\"a\":\"$\\"],
       ["has a literal that is none", "{\"a\":nul}", "InvalidJson", "{\"a\":$nul}"],
       ["has NaN", "{\"code\":NaN}", "InvalidJson", "{\"code\":$NaN}"],
       ["has a leading zero", "{\"code\":01}", "InvalidJson", "{\"code\":$01}"],
@@ -201,12 +202,23 @@ describe("a JSON header", () => {
     ]
     for (const [name, header, kind, marked] of cases) {
       it(`${name}: ${kind}`, () => {
-        const { commands, violation } = parse([jsonFrame(header, Buffer.from("{}"))])
-        assert.isEmpty(commands)
+        const { commands, violation } = parse([Buffer.concat([jsonFrame("{}"), jsonFrame(header, Buffer.from("n}"))])])
+        assert.strictEqual(commands.length, 1)
         assert.deepInclude(violation, { kind, offset: 8 + Buffer.from(marked).indexOf("$") })
         assert.isNotEmpty(violation?.message)
       })
     }
+
+    it("is cut off anywhere", () => {
+      for (let end = 0; end < usual.length; end++) {
+        for (const body of [Buffer.alloc(0), Buffer.from(usual.slice(end))]) {
+          assert.deepInclude(parse([jsonFrame(usual.slice(0, end), body)]).violation, {
+            kind: "InvalidJson",
+            offset: 8 + end
+          })
+        }
+      }
+    })
 
     const nested = (depth: number) => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`
 

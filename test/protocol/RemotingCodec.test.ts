@@ -171,6 +171,8 @@ describe("encodeFrame", () => {
           assert.strictEqual(violation?.kind, kind)
           assert.isAtLeast(violation?.offset ?? -1, smallestOffset)
           assert.deepStrictEqual(arena.view(), before)
+          // Nor was much allocated to find out.
+          assert.isAtMost(arena.buffer.length, 16 * 1024 * 1024)
         })
       }
     }

@@ -133,24 +133,20 @@ const writeEscaped = (arena: FrameArena, at: number, text: string): number => {
   const end = from + buffer.write(text, from, "utf8")
   const lastWord = end - 4
   for (;;) {
-    let special = end
-    while (from <= lastWord) {
+    for (; from <= lastWord; from += 4) {
       const word = words.getInt32(from, true)
       const quotes = word ^ 0x22222222
       const backslashes = word ^ 0x5c5c5c5c
-      // The high bit of each byte that is a quote, a backslash or a control character. Borrows can set bits wrongly, but
-      // only above the first that is right.
-      const bits = (((word - 0x20202020) & ~word) | ((quotes - 0x01010101) & ~quotes) |
+      // Not 0 when one of the bytes is a quote, a backslash or a control character.
+      const special = (((word - 0x20202020) & ~word) | ((quotes - 0x01010101) & ~quotes) |
         ((backslashes - 0x01010101) & ~backslashes)) & 0x80808080
-      if (bits !== 0) {
-        special = from + ((31 - Math.clz32(bits & -bits)) >> 3)
+      if (special !== 0) {
         break
       }
       words.setInt32(at, word, true)
       at += 4
-      from += 4
     }
-    for (; from < special; from++) {
+    for (; from < end; from++) {
       const byte = buffer[from]
       if (byte < 128 && plain[byte] === 0) {
         break
