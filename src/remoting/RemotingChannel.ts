@@ -14,7 +14,14 @@ import { ResponseCode } from "../protocol/ResponseCode.ts"
 import type { CallOwner, CallTable, PendingCall } from "./internal/pendingCall.ts"
 import { Stage } from "./internal/pendingCall.ts"
 import type { Reason } from "./RemotingError.ts"
-import { ChannelClosed, FrameTooLarge, HookFailed, ProtocolViolation, RemotingError } from "./RemotingError.ts"
+import {
+  ChannelClosed,
+  FrameTooLarge,
+  HookFailed,
+  ProtocolViolation,
+  RemotingError,
+  TlsFailed
+} from "./RemotingError.ts"
 import type { RemotingReply, RemotingRequest } from "./RemotingRequest.ts"
 import type { Futures } from "./ResponseFutures.ts"
 import type { Connection } from "./Transport.ts"
@@ -61,6 +68,13 @@ const noFields: ExtFields = Object.freeze(Object.create(null))
 
 /** Bytes encoded before they are handed to the socket within one turn. */
 const writeChunk = 262_144
+
+/**
+ * An alert of the peer, above all. Over TLS 1.3 a server looks at the client's
+ * certificate only after the client has finished its handshake.
+ */
+const isTlsError = (cause: unknown): boolean =>
+  cause instanceof Error && "code" in cause && /^ERR_(SSL|TLS)_/.test(String(cause.code))
 
 /** What a queued request is taken to occupy beside its body. */
 const requestOverhead = 256
@@ -149,16 +163,16 @@ export class RemotingChannel implements CallTable {
     this.connection.attach({
       onData: this.onData,
       onDrain: this.onDrain,
-      onClose: (cause) =>
-        this.end(
-          this.closedReason(
-            cause === undefined
-              ? "the peer closed the connection"
-              : `the connection broke: ${cause instanceof Error ? cause.message : String(cause)}`,
-            cause
-          )
-        )
+      onClose: (cause) => this.end(this.brokenReason(cause))
     })
+  }
+
+  private brokenReason(cause: unknown): Reason {
+    if (cause === undefined) return this.closedReason("the peer closed the connection")
+    const text = cause instanceof Error ? cause.message.trim() : String(cause)
+    return isTlsError(cause)
+      ? new TlsFailed({ address: this.address, outcome: "Unknown", detail: `the connection broke: ${text}`, cause })
+      : this.closedReason(`the connection broke: ${text}`, cause)
   }
 
   /** Requests that are written and unanswered. */

@@ -311,6 +311,16 @@ describe("a client certificate", () => {
       assert.strictEqual(error.outcome, "NotSent")
     }))
 
+  it.live("that is missing is a failed handshake over TLS 1.3, too, though the request was on its way", () =>
+    Effect.gen(function*() {
+      const server = yield* demanding()
+      const error = yield* refusal(server.address, trusted)
+      assert.strictEqual(error.reason._tag, "TlsFailed")
+      assert.strictEqual(error.outcome, "Unknown")
+      assert.match(error.message, /certificate required/)
+      assert.deepStrictEqual(server.executed, [])
+    }))
+
   it.live("of another authority is refused over TLS 1.3 after the client's handshake: nothing is executed", () =>
     Effect.gen(function*() {
       const server = yield* demanding()

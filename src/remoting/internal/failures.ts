@@ -38,6 +38,8 @@ export const closed = (call: PendingCall, reason: Reason): RemotingError => {
       })
     case "ShuttingDown":
       return new RemotingError({ reason: new ShuttingDown(fields) })
+    case "TlsFailed":
+      return new RemotingError({ reason: new TlsFailed(fields) })
     case "ChannelClosed":
       return new RemotingError({
         reason: new ChannelClosed({ ...fields, channelId: reason.channelId })
