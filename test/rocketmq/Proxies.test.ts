@@ -29,7 +29,7 @@ layer(Cluster.layer("5.5.0"), { timeout: "3 minutes", excludeTestServices: true 
         const cluster = yield* Cluster.Cluster
         const topic = "stock-proxies"
         yield* Broker.createTopic(topic, cluster)
-        const proxies = [yield* Proxy.make(cluster), yield* Proxy.make(cluster)]
+        const proxies = yield* Effect.all([Proxy.make(cluster), Proxy.make(cluster)], { concurrency: 2 })
         const balancer = yield* LoadBalancer.make({
           targets: proxies.map(({ address }) => address),
           policy: "roundRobin"
@@ -75,7 +75,7 @@ layer(Cluster.layer("5.5.0"), { timeout: "3 minutes", excludeTestServices: true 
         const balancer = yield* LoadBalancer.make({ targets: [], policy: "random" })
         const advertisedPort = Number(balancer.address.split(":")[1])
         const options = { nameServer: cluster.nameServer, drainSeconds, advertisedPort }
-        const proxies = [yield* Proxy.make(options), yield* Proxy.make(options)]
+        const proxies = yield* Effect.all([Proxy.make(options), Proxy.make(options)], { concurrency: 2 })
         yield* Effect.forEach(proxies, ({ address }) => balancer.addTarget(address))
         const clients = yield* Effect.replicateEffect(anotherClient, 16)
         const route = yield* clients[0].invoke(balancer.address, Requests.route(topic))
@@ -92,7 +92,7 @@ layer(Cluster.layer("5.5.0"), { timeout: "3 minutes", excludeTestServices: true 
         }
         const report = yield* load.finish
 
-        assert.deepStrictEqual(report.failures, [])
+        assert.deepStrictEqual(Load.countFailures(report), {})
         assert.deepStrictEqual(report.refused, {})
         assert.strictEqual(report.succeeded, report.requests)
         assert.strictEqual(yield* History.storedMessages([cluster.broker], topic), report.succeeded)

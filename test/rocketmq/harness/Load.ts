@@ -27,6 +27,16 @@ export interface LoadReport {
   readonly maxLatencyMillis: number
 }
 
+/** Failures by reason and outcome. */
+export const countFailures = ({ failures }: LoadReport): Readonly<Record<string, number>> => {
+  const counts: Record<string, number> = {}
+  for (const { outcome, reason } of failures) {
+    const kind = `${reason}, ${outcome}`
+    counts[kind] = (counts[kind] ?? 0) + 1
+  }
+  return counts
+}
+
 export interface Load {
   /** Sends no more, waits for the requests in flight, and says what became of all. */
   readonly finish: Effect.Effect<LoadReport>
