@@ -411,13 +411,17 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   private probe(channel: RemotingChannel): void {
     const millis = this.host.times.probe
+    const { lastHeard } = channel
     channel.probing = true
     // Any answer is life, an error code too; an empty heartbeat registers nothing.
     this.host.direct.start(channel, { code: RequestCode.HEART_BEAT }, millis, (exit) => {
       channel.probing = false
-      if (Exit.isFailure(exit) && !channel.closed && !channel.heard) {
-        channel.end(channel.closedReason(`the peer is dead: it did not answer a probe in ${millis} ms`))
-      }
+      // Something else may have come meanwhile.
+      if (Exit.isSuccess(exit) || channel.closed || channel.heard || channel.lastHeard !== lastHeard) return
+      const cause = Cause.squash(exit.cause)
+      // The probe may have failed before it was sent: too many requests, a hook.
+      if (!(cause instanceof RemotingError) || cause.reason._tag !== "Timeout") return
+      channel.end(channel.closedReason(`the peer is dead: it did not answer a probe in ${millis} ms`, cause.reason))
     })
   }
 
