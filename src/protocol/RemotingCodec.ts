@@ -135,7 +135,8 @@ const noBytes: Buffer = Buffer.alloc(0)
  *
  * A frame that lies whole in a chunk is handed over as views of that chunk, which must therefore never be written to
  * again. An unfinished frame is held; what is allocated for it follows what was received, never what a peer announces:
- * at most 64 KiB more. Completing a frame over 64 KiB copies it once.
+ * at most 64 KiB more. Only when fewer than 64 KiB are missing is a larger frame put together, and for a moment there
+ * twice.
  *
  * After a violation there is no way to find the next frame, so the parser is done: it returns the same violation from
  * then on.
@@ -234,7 +235,7 @@ export class FrameParser {
     let at = 0
     if (this.received > 0) {
       at = this.hold(chunk, 0)
-      if (this.received === 0 || this.received < this.size || this.size === 0) {
+      if (this.size === 0 || this.received < this.size) {
         return
       }
       const frame = this.frame

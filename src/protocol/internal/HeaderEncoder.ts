@@ -1,6 +1,8 @@
 /**
- * The two header codecs, write side. Every writer writes at a position into an arena whose `length` stays where it was,
- * and returns the position after what it wrote, or a violation.
+ * The two header codecs, write side. Every writer writes at position `at` into an arena whose `length` stays where it
+ * was, and returns the position after what it wrote, or a violation. `start` is where the frame begins, and `limit` the
+ * position that its header must not pass: a text that alone would pass it is refused before it is written, the exact
+ * check is left to the caller.
  *
  * Short texts are written character by character, longer ones by a native call, which costs as much as some 30
  * characters.
@@ -12,10 +14,10 @@ import type { ExtFields } from "../RemotingCommand.ts"
 
 type Written = number | ProtocolViolation.ProtocolViolation
 
-/** Up to how many characters a native call does not pay. */
+/** From how many characters on a native call pays. */
 const shortText = 32
 
-/** The same for a JSON string, in which characters that need an escape have to be looked for in any case. */
+/** The same for a JSON string, whose characters have to be looked at in any case. */
 const shortJsonText = 64
 
 /** The largest ROCKETMQ key: its length is a signed short. */
@@ -178,13 +180,11 @@ const writeEscape = (buffer: Buffer, at: number, byte: number): number => {
   return at + 6
 }
 
+/** That the limit is passed; which limit it is, the caller knows. */
 const tooLarge = (offset: number): ProtocolViolation.ProtocolViolation =>
   ProtocolViolation.make("HeaderTooLarge", offset, "the header is over its limit")
 
-const notText = (offset: number, what: string): ProtocolViolation.ProtocolViolation =>
-  ProtocolViolation.make("InvalidField", offset, `${what} is not a string`)
-
-/** Writes frames' headers into one arena: `start` is where the frame begins, `limit` where its header has to end. */
+/** Key length in 2 bytes, key, value length in 4 bytes, value. */
 const writeBinaryField = (
   arena: FrameArena,
   start: number,
@@ -211,6 +211,7 @@ const writeBinaryField = (
   return end
 }
 
+/** Key and value as JSON, and a comma. */
 const writeJsonField = (
   arena: FrameArena,
   start: number,
@@ -238,7 +239,7 @@ const writeJsonField = (
 
 const hasOwn = Object.prototype.hasOwnProperty
 
-/** Writes all ext fields; each JSON one is followed by a comma. */
+/** Writes all ext fields. */
 const writeFields = (
   arena: FrameArena,
   start: number,
@@ -293,7 +294,7 @@ const writeField = (
     return ProtocolViolation.make("TooManyExtFields", at - start, "more ext fields than the limit")
   }
   if (typeof value !== "string") {
-    return notText(at - start, "an ext field")
+    return ProtocolViolation.make("InvalidField", at - start, "an ext field is not a string")
   }
   return binary
     ? writeBinaryField(arena, start, limit, at, key, value)

@@ -405,8 +405,8 @@ const readLanguage = (reader: JsonReader): string | undefined => {
  * Decodes the JSON header in `frame[start..end)`, which begins 8 bytes into its frame.
  *
  * Members that are missing or `null` take Java's defaults: code, flag, opaque and version 0, language JAVA. Unknown
- * members are ignored if they are not too many, and of a key that comes twice the last one counts. Numbers, `true` and `false` in ext fields
- * become text as they were written; `null` is dropped.
+ * members are ignored if they are not too many, and of a key that comes twice the last one counts. Numbers, `true` and
+ * `false` in ext fields become text as they were written; `null` is dropped.
  */
 export const decodeJsonHeader = (
   frame: Buffer,

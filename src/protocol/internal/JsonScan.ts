@@ -11,44 +11,53 @@
  */
 import type { DecodedHeader } from "./DecodedHeader.ts"
 
+// What comes before each value, and the same text as words; the last ones of some overlap.
+const codeStart = "{\"code\":"
+const extFieldsStart = ",\"extFields\":{"
+const flagStart = ",\"flag\":"
+const languageStart = ",\"language\":\""
+const opaqueStart = ",\"opaque\":"
+const remarkStart = ",\"remark\":\""
+const typeStart = ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":"
+
 /** The 4 characters of `text` at `at` as a little-endian word. */
 const wordAt = (text: string, at: number): number => Buffer.from(text, "latin1").readInt32LE(at)
 
-const code0 = wordAt("{\"code\":", 0)
-const code4 = wordAt("{\"code\":", 4)
-const ext0 = wordAt(",\"extFields\":{", 0)
-const ext4 = wordAt(",\"extFields\":{", 4)
-const ext8 = wordAt(",\"extFields\":{", 8)
-const ext10 = wordAt(",\"extFields\":{", 10)
-const flag0 = wordAt(",\"flag\":", 0)
-const flag4 = wordAt(",\"flag\":", 4)
-const language0 = wordAt(",\"language\":\"", 0)
-const language4 = wordAt(",\"language\":\"", 4)
-const language8 = wordAt(",\"language\":\"", 8)
-const language9 = wordAt(",\"language\":\"", 9)
-const opaque0 = wordAt(",\"opaque\":", 0)
-const opaque4 = wordAt(",\"opaque\":", 4)
-const opaque6 = wordAt(",\"opaque\":", 6)
-const remark0 = wordAt(",\"remark\":\"", 0)
-const remark4 = wordAt(",\"remark\":\"", 4)
-const remark7 = wordAt(",\"remark\":\"", 7)
-const type0 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 0)
-const type4 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 4)
-const type8 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 8)
-const type12 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 12)
-const type16 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 16)
-const type20 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 20)
-const type24 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 24)
-const type28 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 28)
-const type32 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 32)
-const type36 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 36)
-const type40 = wordAt(",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":", 40)
-/** The most digits of an integer of 32 bits. */
-const maxDigits = 10
+const code0 = wordAt(codeStart, 0)
+const code4 = wordAt(codeStart, 4)
+const extFields0 = wordAt(extFieldsStart, 0)
+const extFields4 = wordAt(extFieldsStart, 4)
+const extFields8 = wordAt(extFieldsStart, 8)
+const extFields10 = wordAt(extFieldsStart, 10)
+const flag0 = wordAt(flagStart, 0)
+const flag4 = wordAt(flagStart, 4)
+const language0 = wordAt(languageStart, 0)
+const language4 = wordAt(languageStart, 4)
+const language8 = wordAt(languageStart, 8)
+const language9 = wordAt(languageStart, 9)
+const opaque0 = wordAt(opaqueStart, 0)
+const opaque4 = wordAt(opaqueStart, 4)
+const opaque6 = wordAt(opaqueStart, 6)
+const remark0 = wordAt(remarkStart, 0)
+const remark4 = wordAt(remarkStart, 4)
+const remark7 = wordAt(remarkStart, 7)
+const type0 = wordAt(typeStart, 0)
+const type4 = wordAt(typeStart, 4)
+const type8 = wordAt(typeStart, 8)
+const type12 = wordAt(typeStart, 12)
+const type16 = wordAt(typeStart, 16)
+const type20 = wordAt(typeStart, 20)
+const type24 = wordAt(typeStart, 24)
+const type28 = wordAt(typeStart, 28)
+const type32 = wordAt(typeStart, 32)
+const type36 = wordAt(typeStart, 36)
+const type40 = wordAt(typeStart, 40)
 
 /** Less than the size of any header in this layout. */
 const shortest = 80
-const typeSize = ",\"serializeTypeCurrentRPC\":\"JSON\",\"version\":".length
+
+/** The most digits of an integer of 32 bits. */
+const maxDigits = 10
 
 const quote = 0x22
 const comma = 0x2c
@@ -95,18 +104,18 @@ export class JsonScan {
     }
     at = this.readInt(bytes, at + 8, end)
     this.code = this.int
-    if (at < 0 || end - at < 18) {
+    if (at < 0) {
       return false
     }
-    if (bytes.getInt32(at, true) === ext0) {
+    if (bytes.getInt32(at, true) === extFields0) {
       if (
-        bytes.getInt32(at + 4, true) !== ext4 ||
-        bytes.getInt32(at + 8, true) !== ext8 ||
-        bytes.getInt32(at + 10, true) !== ext10
+        bytes.getInt32(at + 4, true) !== extFields4 ||
+        bytes.getInt32(at + 8, true) !== extFields8 ||
+        bytes.getInt32(at + 10, true) !== extFields10
       ) {
         return false
       }
-      at += 14
+      at += extFieldsStart.length
       if (bytes.getUint8(at) === closingBrace) {
         at += 1
       } else {
@@ -158,7 +167,7 @@ export class JsonScan {
     }
     at = this.readInt(bytes, at + 11, end)
     this.opaque = this.int
-    if (at < 0 || end - at < typeSize + 2) {
+    if (at < 0 || end - at < typeStart.length + 2) {
       return false
     }
     if (bytes.getInt32(at, true) === remark0) {
@@ -166,7 +175,7 @@ export class JsonScan {
         return false
       }
       at = textEnd(bytes, at + 11, end) + 1
-      if (at === 0 || end - at < typeSize + 2) {
+      if (at === 0 || end - at < typeStart.length + 2) {
         return false
       }
     }
@@ -185,7 +194,7 @@ export class JsonScan {
     ) {
       return false
     }
-    at = this.readInt(bytes, at + typeSize, end)
+    at = this.readInt(bytes, at + typeStart.length, end)
     return at >= 0 && at + 1 === end && bytes.getUint8(at) === closingBrace
   }
 
@@ -216,11 +225,6 @@ export class JsonScan {
     return at
   }
 }
-
-const flagStart = ",\"flag\":"
-const languageStart = ",\"language\":\""
-const remarkStart = ",\"remark\":\""
-const extFieldsStart = ",\"extFields\":{"
 
 /** Decodes the header in `frame[start..end)`, which `JsonScan` has accepted before. */
 export const decodeScannedHeader = (
@@ -256,6 +260,6 @@ export const decodeScannedHeader = (
     remark = text.slice(at, remarkEnd)
     at = remarkEnd + 1
   }
-  const version = Number(text.slice(at + typeSize, -1))
+  const version = Number(text.slice(at + typeStart.length, -1))
   return { code, language, version, opaque, flag, remark, extFields }
 }
