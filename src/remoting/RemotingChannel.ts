@@ -47,6 +47,8 @@ export interface ChannelSettings {
 export interface ChannelOwner {
   /** The peer asks something. */
   readonly request: (channel: RemotingChannel, command: RemotingCommand) => void
+  /** GO_AWAY came for a request that nobody waits for any more. */
+  readonly goAway: (channel: RemotingChannel) => void
   /** Nothing is pending any more. Called on draining channels. */
   readonly drained: (channel: RemotingChannel) => void
   /** The channel has ended. Called before its calls are `lost`. */
@@ -486,6 +488,7 @@ export class RemotingChannel implements CallTable {
     const call = this.calls.get(command.opaque)
     if (call === undefined) {
       this.futures.dropped++
+      if (command.code === ResponseCode.GO_AWAY) this.owner.goAway(this)
       return
     }
     if (this.observe !== undefined) this.observe(call.request, command)

@@ -294,6 +294,11 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     handlers.run(registered, channel, command, direct.peer(channel))
   }
 
+  goAway(channel: RemotingChannel): void {
+    this.host.counters.goAways++
+    if (this.host.policies.goAwayEnabled) this.goAwaySeen(channel)
+  }
+
   drained(channel: RemotingChannel): void {
     // Make before break: the server must not see the client go before it has
     // come back. When the swap has ended, this is asked again.
@@ -304,8 +309,11 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   closed(channel: RemotingChannel, reason: Reason): void {
     this.host.handlers.closed(channel)
     this.release(channel)
-    // The dial that made it tells its story.
-    if (channel === this.validating) return
+    // The dial that made it tells its story, unless it is not to go on.
+    if (channel === this.validating) {
+      if (this.host.closing()) this.tell("Close", channel, reason.detail)
+      return
+    }
     if (this.drainingChannels.delete(channel)) {
       this.tell("Close", channel, reason.detail)
       return
@@ -391,9 +399,10 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   /** Settles everything, closes everything. */
   shutdown(): void {
-    const reason = new ShuttingDown({ address: this.address, outcome: "Unknown", detail: "the client is closing" })
-    for (const channel of [this.current, this.validating, ...this.drainingChannels]) channel?.end(reason)
+    // First those who wait: what becomes of a registration is not their concern any more.
     for (const call of [...this.waiting, ...this.repeating]) this.host.futures.fail(call, Failures.shuttingDown(call))
+    const reason = this.shuttingDown()
+    for (const channel of [this.current, this.validating, ...this.drainingChannels]) channel?.end(reason)
   }
 
   state(): LinkState {
@@ -521,7 +530,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       this.scouting = false
       this.lastAttempt = this.host.futures.now()
       error = yield* this.attempt
-      if (error === undefined) return
+      if (error === undefined || this.host.closing()) return
       this.turnedAway = error._tag === "GoAway"
       if (this.turnedAway) this.trigger = "goAway"
       else {
@@ -538,6 +547,10 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   private isStale(): boolean {
     return this.host.futures.now() - this.lastAttempt >= avoidMillis
+  }
+
+  private shuttingDown(): ShuttingDown {
+    return new ShuttingDown({ address: this.address, outcome: "Unknown", detail: "the client is closing" })
   }
 
   private goAwayReason(): GoAway {
@@ -566,6 +579,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.goAwayStep = undefined
     this.reconnectStep = undefined
     this.trigger = "demand"
+    this.scouting = false
     this.status = "Down"
     const { futures } = this.host
     for (const call of [...this.waiting]) {
@@ -593,11 +607,16 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     }
     const channel = connected.success
     this.scopes.set(channel, scope)
+    if (this.host.closing()) {
+      channel.end(this.shuttingDown())
+      return this.shuttingDown()
+    }
     this.validating = channel
     channel.start()
     this.tell("Connect", channel, `connected to ${channel.connection.remote}`)
     const failure = this.host.registrations.size === 0 ? undefined : yield* this.validate(channel)
     this.validating = undefined
+    if (this.host.closing()) return this.shuttingDown()
     const refusal = channel.draining ? this.goAwayReason() : failure
     if (refusal !== undefined || channel.closed) {
       return this.discard(channel, refusal)

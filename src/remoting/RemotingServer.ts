@@ -195,6 +195,7 @@ export const make = Effect.fnUntraced(function*(
         handlers.run(handler, channel, command, peer)
       }
     },
+    goAway: () => {},
     drained: () => {},
     closed: (channel: RemotingChannel, reason: Reason) => {
       channels.delete(channel)

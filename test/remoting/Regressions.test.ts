@@ -3,11 +3,25 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import { RequestCode } from "../../src/protocol/RequestCode.ts"
 import { ResponseCode } from "../../src/protocol/ResponseCode.ts"
 import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
-import { client, echoCode, echoServer, recordEvents, settle } from "./support.ts"
+import {
+  balanced,
+  brief,
+  client,
+  echoCode,
+  echoServer,
+  network,
+  pass,
+  recordEvents,
+  settle,
+  start,
+  steady
+} from "./support.ts"
 
 describe("RemotingServer", () => {
   it.effect("answers GO_AWAY while it drains though the scope of its handlers has closed", () =>
@@ -62,6 +76,60 @@ describe("RemotingClient", () => {
         events.filter((event) => event.type === "Connect").map((event) => event.generation),
         [1, 2]
       )
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
+
+describe("a link", () => {
+  it.effect("retires its channel for a GO_AWAY that comes after the caller has gone", () =>
+    Effect.gen(function*() {
+      const net = yield* network
+      const first = yield* echoServer(1)
+      const second = yield* echoServer(2)
+      net.balance(balanced, [first.address, second.address])
+      const c = yield* client()
+      const before = yield* start(c.invoke(balanced, { code: echoCode }))
+      yield* pass(20)
+      yield* Fiber.join(before)
+      yield* Effect.forkChild(first.drain)
+      yield* settle
+      const refused = yield* start(Effect.flip(c.invoke(balanced, { code: echoCode }, { timeout: 15 })))
+      yield* pass(20)
+      assert.strictEqual((yield* Fiber.join(refused)).reason._tag, "Timeout")
+      // It knows from the late answer: no second request is needed to find out.
+      const after = yield* start(c.invoke(balanced, { code: echoCode }, { goAwayHops: 0 }))
+      yield* pass(100)
+      const response = yield* Fiber.join(after)
+      assert.strictEqual(response.remark, second.address)
+    }).pipe(Effect.provide(MemoryTransport.layerWith({ latency: 10 }))))
+
+  it.effect("that is closed while a registration is under way tells so, and nothing else", () =>
+    Effect.gen(function*() {
+      const server = yield* echoServer(1)
+      yield* server.handle(RequestCode.HEART_BEAT, () => Effect.never)
+      const scope = yield* Scope.make()
+      const c = yield* Scope.provide(client(), scope)
+      const events = yield* recordEvents(c)
+      yield* Scope.provide(c.onValidate((peer) => peer.invoke({ code: RequestCode.HEART_BEAT })), scope)
+      const waiting = yield* start(Effect.flip(c.invoke(server.address, { code: echoCode }, { failFast: true })))
+      yield* Scope.close(scope, Exit.void)
+      yield* settle
+      assert.strictEqual((yield* Fiber.join(waiting)).reason._tag, "ShuttingDown")
+      assert.deepStrictEqual(brief(events), ["Connect 1", "Close 1"])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("whose policy is done does not dial for those who have been told", () =>
+    Effect.gen(function*() {
+      const net = yield* network
+      const address = "10.0.0.1:1"
+      const c = yield* client(undefined, { ...steady, reconnect: Schedule.upTo(steady.reconnect, { times: 1 }) })
+      const asked = yield* start(Effect.flip(c.invoke(address, { code: echoCode })))
+      yield* pass("5 seconds")
+      assert.strictEqual((yield* Fiber.join(asked)).outcome, "NotSent")
+      const dials = net.dials(address)
+      const error = yield* Effect.flip(c.invoke(address, { code: echoCode }, { failFast: true }))
+      assert.strictEqual(error.reason._tag, "ConnectFailed")
+      yield* pass("5 seconds")
+      assert.strictEqual(net.dials(address), dials + 1)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
 
