@@ -295,7 +295,6 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   }
 
   goAway(channel: RemotingChannel): void {
-    this.host.counters.goAways++
     if (this.host.policies.goAwayEnabled) this.goAwaySeen(channel)
   }
 
