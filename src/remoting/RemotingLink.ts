@@ -380,7 +380,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       channel.checkDrained()
       return
     }
-    if (!channel.probing && now - channel.lastHeard >= times.probeAfter && (registered || channel.inFlight > 0)) {
+    if (!channel.probing && now - channel.lastHeard >= times.probeAfter && (registered || channel.pending > 0)) {
       this.probe(channel)
     }
   }

@@ -117,6 +117,22 @@ describe("a link", () => {
       assert.deepStrictEqual(brief(events), ["Connect 1", "Close 1"])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("finds a peer dead that takes nothing more, though nothing written is unanswered", () =>
+    Effect.gen(function*() {
+      const net = yield* network
+      const server = yield* echoServer(1)
+      const c = yield* client()
+      yield* c.invoke(server.address, { code: echoCode })
+      net.fault(server.address, "blackHole")
+      const written = yield* start(Effect.flip(c.invoke(server.address, { code: echoCode, body: Buffer.alloc(2_000) })))
+      yield* pass("3 seconds")
+      assert.strictEqual((yield* Fiber.join(written)).outcome, "Unknown")
+      net.fault(server.address, undefined)
+      const queued = yield* start(c.invoke(server.address, { code: echoCode }, { timeout: "60 seconds" }))
+      yield* pass("40 seconds")
+      assert.strictEqual((yield* Fiber.join(queued)).remark, server.address)
+    }).pipe(Effect.provide(MemoryTransport.layerWith({ window: 1_000 }))))
+
   it.effect("whose policy is done does not dial for those who have been told", () =>
     Effect.gen(function*() {
       const net = yield* network
