@@ -105,9 +105,9 @@ export class RemotingChannel implements CallTable {
   probing = false
   /** Commands received. */
   commands = 0
-  /** Commands that had been received when the housekeeper last looked, and since when a frame has been unfinished. */
+  /** Commands that had been received when the housekeeper last looked, and when it first saw the frame that is unfinished. */
   commandsSeen = 0
-  frameSince = 0
+  frameSince: number | undefined = undefined
   /** Its last bytes may still be on their way out. */
   endedGracefully = false
   /** Handlers of the peer's requests that are running or suspended. */

@@ -25,9 +25,11 @@ export interface FrameFields {
   readonly serialization?: SerializeType | undefined
 }
 
+const arena = new FrameArena()
+
 /** Encodes one frame. */
 export const frame = (fields: FrameFields): Buffer => {
-  const arena = new FrameArena()
+  arena.reset()
   const violation = encodeFrame(
     arena,
     fields.code ?? 0,
@@ -42,7 +44,7 @@ export const frame = (fields: FrameFields): Buffer => {
     defaultFrameLimits.maxFrameSize
   )
   if (violation !== undefined) throw new Error(`${violation.kind}: ${violation.message}`)
-  return arena.detach()
+  return Buffer.from(arena.view())
 }
 
 /** A command as a peer received it. */

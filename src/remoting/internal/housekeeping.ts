@@ -15,12 +15,11 @@ export const tendTraffic = (channel: RemotingChannel, now: number): void => {
 
 /** A frame that was begun must be finished: a peer that trickles holds memory and blocks what is behind it. */
 export const tendFrame = (channel: RemotingChannel, now: number, limitMillis: number): void => {
-  if (channel.bufferedBytes === 0 || channel.commands !== channel.commandsSeen) {
+  if (channel.bufferedBytes === 0) channel.frameSince = undefined
+  else if (channel.frameSince === undefined || channel.commands !== channel.commandsSeen) {
     channel.commandsSeen = channel.commands
     channel.frameSince = now
-    return
-  }
-  if (now - channel.frameSince >= limitMillis) {
+  } else if (now - channel.frameSince >= limitMillis) {
     channel.violated({
       kind: "FrameStalled",
       offset: channel.bufferedBytes,
