@@ -78,7 +78,7 @@ describe("a peer that has vanished without a word", () => {
       yield* until("all is told", () => events.some((event) => event.type === "Reconnected"))
       assert.deepStrictEqual(
         events.map((event) => `${event.type} ${event.generation}`),
-        ["Connect 1", "Active 1", "Close 1", "Connect 2", "Active 2", "Reconnected 2"]
+        ["Connect 1", "Active 1", "Exception 1", "Close 1", "Connect 2", "Active 2", "Reconnected 2"]
       )
       assert.strictEqual(server.executed.length, 1)
     }).pipe(overTcp))
