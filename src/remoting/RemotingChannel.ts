@@ -78,8 +78,8 @@ const writeChunk = 262_144
 const isTlsError = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause && /^ERR_(SSL|TLS)_/.test(String(cause.code))
 
-/** What a queued request is taken to occupy beside its body. */
-const requestOverhead = 256
+/** What a request that waits is taken to occupy: its body, and 256 bytes. */
+export const sizeOf = (request: RemotingRequest): number => request.body === undefined ? 256 : 256 + request.body.length
 
 export class RemotingChannel implements CallTable {
   readonly id: string
@@ -215,7 +215,7 @@ export class RemotingChannel implements CallTable {
 
   /** Takes a request to be written in this turn. `false`: too many bytes are waiting already. */
   send(call: PendingCall): boolean {
-    const bytes = call.request.body === undefined ? requestOverhead : requestOverhead + call.request.body.length
+    const bytes = sizeOf(call.request)
     if (this.blocked && this.queuedBytes + bytes > this.settings.maxUnsentBytes) return false
     call.stage = Stage.Queued
     call.table = this
@@ -332,7 +332,7 @@ export class RemotingChannel implements CallTable {
 
   private unqueue(call: PendingCall): void {
     this.queued--
-    this.queuedBytes -= call.request.body === undefined ? requestOverhead : requestOverhead + call.request.body.length
+    this.queuedBytes -= sizeOf(call.request)
   }
 
   private schedule(): void {

@@ -89,7 +89,7 @@ export interface RemotingClientOptions {
   readonly serialization?: SerializeType | undefined
   /** Limits of what is sent and accepted. Default: 16 MiB a frame, 1 MiB a header, 1,024 ext fields. */
   readonly limits?: Partial<FrameLimits> | undefined
-  /** Bytes of requests that may wait on one connection for a peer that does not read. Default: 64 MiB. */
+  /** Bytes of requests that may wait for a connection, or for a peer that does not read. Default: 64 MiB. */
   readonly maxUnsentBytes?: number | undefined
   /** Handlers of one server's requests that may run at once. Default: 128. */
   readonly maxHandlers?: number | undefined
@@ -349,7 +349,7 @@ export const make = Effect.fnUntraced(function*(
       resume(futures.reject(call))
     } else if (link === undefined) futures.fail(call, Failures.invalidAddress(call))
     else if (closing) futures.fail(call, Failures.shuttingDown(call))
-    else link.send(call)
+    else link.submit(call)
     return call
   }
 

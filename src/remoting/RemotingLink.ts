@@ -27,7 +27,7 @@ import type { CallOwner, CallTable, PendingCall, RetryStep } from "./internal/pe
 import { Stage } from "./internal/pendingCall.ts"
 import type { Policy, ReconnectionPolicies } from "./Reconnection.ts"
 import type { ChannelOwner, ChannelSettings, Observe, Prepare } from "./RemotingChannel.ts"
-import { RemotingChannel } from "./RemotingChannel.ts"
+import { RemotingChannel, sizeOf } from "./RemotingChannel.ts"
 import type { Reason } from "./RemotingError.ts"
 import {
   ConnectFailed,
@@ -121,6 +121,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   current: RemotingChannel | undefined = undefined
   private readonly host: LinkHost
   private readonly waiting = new Set<PendingCall>()
+  private waitingBytes = 0
   /** Repeatable calls whose connection broke and whose schedule has not come to the next attempt. */
   private readonly repeating = new Set<PendingCall>()
   private readonly drainingChannels = new Set<RemotingChannel>()
@@ -157,8 +158,16 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   // --- requests -------------------------------------------------------------
 
+  /** Takes a new call. Those that wait for a channel may not hold more bytes than one that does not take them. */
+  submit(call: PendingCall): void {
+    const { maxUnsentBytes } = this.host.settings
+    if (this.current === undefined && this.waitingBytes + sizeOf(call.request) > maxUnsentBytes) {
+      this.host.futures.fail(call, Failures.tooMany(call, maxUnsentBytes, "unsent bytes"))
+    } else this.send(call)
+  }
+
   /** Writes a call to the current channel, or lets it wait for one. */
-  send(call: PendingCall): void {
+  private send(call: PendingCall): void {
     const channel = this.current
     if (channel === undefined) {
       this.used = true
@@ -186,6 +195,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     call.stage = Stage.Waiting
     call.table = this
     this.waiting.add(call)
+    this.waitingBytes += sizeOf(call.request)
     this.connect()
   }
 
@@ -194,8 +204,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   }
 
   remove(call: PendingCall): void {
-    this.waiting.delete(call)
-    this.repeating.delete(call)
+    if (this.waiting.delete(call)) this.waitingBytes -= sizeOf(call.request)
+    else this.repeating.delete(call)
   }
 
   refused(call: PendingCall, channel: RemotingChannel, _response: RemotingCommand): void {
@@ -657,6 +667,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     }
     const calls = [...this.waiting].sort((left, right) => left.sequence - right.sequence)
     this.waiting.clear()
+    this.waitingBytes = 0
     for (const call of calls) if (call.stage !== Stage.Settled) this.send(call)
   }
 

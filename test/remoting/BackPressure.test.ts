@@ -169,3 +169,25 @@ describe("a client that stops reading", () => {
       )
     }).pipe(Effect.provide(narrow)))
 })
+
+describe("an address without a connection", () => {
+  it.effect("does not make us hold more than maxUnsentBytes either, and frees the room of what has settled", () =>
+    Effect.gen(function*() {
+      const network = yield* MemoryTransport.MemoryNetwork
+      const server = yield* echoServer(1)
+      network.fault(server.address, "refuse")
+      const c = yield* client({ maxUnsentBytes: 3_000 })
+      const request = { code: echoCode, body: Buffer.alloc(1_000) }
+      const first = yield* start(Effect.exit(c.invoke(server.address, request, { timeout: 500 })))
+      const second = yield* start(c.invoke(server.address, request, { timeout: "1 minute" }))
+      const refused = yield* Effect.flip(c.invoke(server.address, request))
+      assert.deepStrictEqual([refused.reason._tag, refused.outcome], ["TooManyRequests", "NotSent"])
+      yield* pass(500)
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(first)))
+      const third = yield* start(c.invoke(server.address, request, { timeout: "1 minute" }))
+      network.fault(server.address, undefined)
+      yield* pass(5_000)
+      assert.strictEqual((yield* Fiber.join(second)).code, 0)
+      assert.strictEqual((yield* Fiber.join(third)).code, 0)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
