@@ -135,7 +135,7 @@ describe("a request's span", () => {
         Effect.sync(() =>
           Reflect.set(Tracer.nativeTracer, "span", (options: Parameters<typeof span>[0]) => {
             names.push(options.name)
-            return span(options)
+            return span.call(Tracer.nativeTracer, options)
           })
         ),
         () => Effect.sync(() => Reflect.set(Tracer.nativeTracer, "span", span))
