@@ -192,7 +192,8 @@ export const make = Effect.fnUntraced(function*(
     timeoutMillis: millis(options.timeout, 3_000),
     goAwayHops: Infinity,
     repeatable: undefined,
-    failFast: false
+    failFast: false,
+    vital: false
   }
   const counters: LinkCounters = { goAways: 0, swaps: 0, hops: 0, replays: 0, redials: 0 }
   const links = new Map<Address, RemotingLink>()
@@ -320,7 +321,8 @@ export const make = Effect.fnUntraced(function*(
     timeoutMillis: given.timeout === undefined ? defaults.timeoutMillis : Duration.toMillis(given.timeout),
     goAwayHops: given.goAwayHops ?? defaults.goAwayHops,
     repeatable: given.repeatable,
-    failFast: given.failFast ?? defaults.failFast
+    failFast: given.failFast ?? defaults.failFast,
+    vital: false
   })
 
   const enqueue = (

@@ -437,7 +437,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       // Something else may have come meanwhile.
       if (Exit.isSuccess(exit) || channel.closed || channel.heard || channel.lastHeard !== lastHeard) return
       const cause = Cause.squash(exit.cause)
-      // The probe may have failed before it was sent: too many requests, a hook.
+      // The probe may have failed before it was sent: in a hook, or for the bytes that wait.
       if (!(cause instanceof RemotingError) || cause.reason._tag !== "Timeout") return
       channel.end(channel.closedReason(`the peer is dead: it did not answer a probe in ${millis} ms`, cause.reason))
     })
@@ -674,7 +674,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   private validate(channel: RemotingChannel): Effect.Effect<Reason | undefined> {
     this.status = "Validating"
     const millis = this.host.times.registration
-    const peer = this.host.direct.peer(channel)
+    const peer = this.host.direct.vitalPeer(channel)
     return Effect.forEach([...this.host.registrations], (register) => register(peer), { discard: true }).pipe(
       Effect.timeoutOrElse({
         duration: Duration.millis(millis),

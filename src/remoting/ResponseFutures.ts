@@ -22,7 +22,10 @@ import type { RemotingError } from "./RemotingError.ts"
 
 /** Options of {@link ResponseFutures}. */
 export interface ResponseFuturesOptions {
-  /** Requests in flight, at most: more fail at once with `TooManyRequests`. Default: 65,535. */
+  /**
+   * Requests in flight, at most: more fail at once with `TooManyRequests`.
+   * Registrations and probes are not kept out. Default: 65,535.
+   */
   readonly maxInFlight?: number | undefined
   /** First opaque. Default: random. */
   readonly firstOpaque?: number | undefined
@@ -104,7 +107,7 @@ export class Futures {
 
   /** Takes a call in. `false`: too many are in flight. */
   submit(call: PendingCall): boolean {
-    if (this.inFlight >= this.maxInFlight) return false
+    if (this.inFlight >= this.maxInFlight && !call.options.vital) return false
     this.inFlight++
     call.sequence = ++this.sequence
     this.deadlines.add(call)

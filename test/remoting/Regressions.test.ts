@@ -117,6 +117,18 @@ describe("a link", () => {
       assert.deepStrictEqual(brief(events), ["Connect 1", "Close 1"])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("registers though those who wait for it are as many as may be in flight", () =>
+    Effect.gen(function*() {
+      const server = yield* echoServer(1)
+      const c = yield* client(undefined, steady, { maxInFlight: 2 })
+      yield* c.onValidate((peer) => peer.invoke({ code: RequestCode.HEART_BEAT }))
+      const first = yield* start(c.invoke(server.address, { code: echoCode }))
+      const second = yield* start(c.invoke(server.address, { code: echoCode }))
+      yield* pass(10)
+      assert.strictEqual((yield* Fiber.join(first)).remark, server.address)
+      assert.strictEqual((yield* Fiber.join(second)).remark, server.address)
+    }).pipe(Effect.provide(MemoryTransport.layerWith({ connectLatency: 10 }))))
+
   it.effect("finds a peer dead that takes nothing more, though nothing written is unanswered", () =>
     Effect.gen(function*() {
       const net = yield* network

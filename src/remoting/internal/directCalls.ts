@@ -17,6 +17,7 @@ import { PendingCall, Stage } from "./pendingCall.ts"
 export class DirectCalls {
   private readonly futures: Futures
   private readonly defaults: CallOptions
+  private readonly vital: CallOptions
   private readonly maxUnsentBytes: number
   private readonly owner: CallOwner
 
@@ -29,7 +30,8 @@ export class DirectCalls {
   ) {
     this.futures = futures
     this.maxUnsentBytes = maxUnsentBytes
-    this.defaults = { timeoutMillis, goAwayHops: 0, repeatable: false, failFast: true }
+    this.defaults = { timeoutMillis, goAwayHops: 0, repeatable: false, failFast: true, vital: false }
+    this.vital = { ...this.defaults, vital: true }
     this.owner = {
       refused: (call, channel) => {
         call.hops++
@@ -41,39 +43,33 @@ export class DirectCalls {
     }
   }
 
-  invoke(
-    channel: RemotingChannel,
-    request: RemotingRequest,
-    timeout: Duration.Input | undefined
-  ): Effect.Effect<RemotingCommand, RemotingError> {
-    // A two-way call never settles without a response.
-    return this.call(channel, request, timeout, false) as Effect.Effect<RemotingCommand, RemotingError>
-  }
-
-  invokeOneway(
-    channel: RemotingChannel,
-    request: RemotingRequest,
-    timeout: Duration.Input | undefined
-  ): Effect.Effect<void, RemotingError> {
-    return Effect.asVoid(this.call(channel, request, timeout, true))
-  }
-
-  /** Starts a call from plain code. */
+  /** Starts a vital call from plain code. */
   start(
     channel: RemotingChannel,
     request: RemotingRequest,
     timeoutMillis: number,
     done: (exit: Exit.Exit<RemotingCommand | undefined, RemotingError>) => void
   ): void {
-    this.submit(channel, request, false, { ...this.defaults, timeoutMillis }, done)
+    this.submit(channel, request, false, { ...this.vital, timeoutMillis }, done)
   }
 
   peer(channel: RemotingChannel): Peer {
+    return this.peerWith(channel, this.defaults)
+  }
+
+  /** As registrations have it. */
+  vitalPeer(channel: RemotingChannel): Peer {
+    return this.peerWith(channel, this.vital)
+  }
+
+  private peerWith(channel: RemotingChannel, defaults: CallOptions): Peer {
     return {
       address: channel.address,
       channelId: channel.id,
-      invoke: (request, options) => this.invoke(channel, request, options?.timeout),
-      invokeOneway: (request, options) => this.invokeOneway(channel, request, options?.timeout),
+      // A two-way call never settles without a response.
+      invoke: (request, options) =>
+        this.call(channel, request, options?.timeout, false, defaults) as Effect.Effect<RemotingCommand, RemotingError>,
+      invokeOneway: (request, options) => Effect.asVoid(this.call(channel, request, options?.timeout, true, defaults)),
       suspend: suspend(channel),
       isOpen: () => !channel.closed,
       close: () => channel.end(channel.closedReason("it was closed on this side"))
@@ -84,11 +80,10 @@ export class DirectCalls {
     channel: RemotingChannel,
     request: RemotingRequest,
     timeout: Duration.Input | undefined,
-    oneway: boolean
+    oneway: boolean,
+    defaults: CallOptions
   ): Effect.Effect<RemotingCommand | undefined, RemotingError> {
-    const options = timeout === undefined
-      ? this.defaults
-      : { ...this.defaults, timeoutMillis: Duration.toMillis(timeout) }
+    const options = timeout === undefined ? defaults : { ...defaults, timeoutMillis: Duration.toMillis(timeout) }
     return Effect.callback((resume) => this.submit(channel, request, oneway, options, resume))
   }
 

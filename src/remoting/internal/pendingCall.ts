@@ -45,6 +45,8 @@ export interface CallOptions {
   /** `undefined`: by its code. */
   readonly repeatable: boolean | undefined
   readonly failFast: boolean
+  /** The others wait for it, so no limit of requests in flight keeps it out. */
+  readonly vital?: boolean | undefined
 }
 
 /** Where an unsettled call is kept: a channel, or a link without one. */
