@@ -111,6 +111,11 @@ export class SimulationScheduler implements Scheduler.Scheduler {
     }
   }
 
+  /** Nothing is left to do without time. */
+  get idle(): boolean {
+    return this.incoming.length === 0 && this.queues.length === 0
+  }
+
   /** Runs until nothing is left to do, or so many tasks. */
   run(tasks = Infinity): void {
     for (let left = tasks; left > 0; left--) {

@@ -110,7 +110,10 @@ class Overheard implements Connection {
     const { id } = command.extFields
     if (id !== undefined) this.ids.set(command.opaque, id)
     noteAttempt(command, this.sender, this.log)
-    if (this.retired) this.log.problem(`${this.sender} wrote ${id ?? "a probe"} to a channel that had answered GO_AWAY`)
+    // A probe may have been on its way into a socket that took nothing.
+    if (this.retired && id !== undefined) {
+      this.log.problem(`${this.sender} wrote ${id} to a channel that had answered GO_AWAY`)
+    }
     if (command.code === RequestCode.HEART_BEAT) {
       if (id === undefined) return
       this.registering.add(command.opaque)
