@@ -125,19 +125,21 @@ const backoffConfig = (defaults: { readonly base: number; readonly cap: number }
 
 /** What {@link layerConfig} reads. */
 export const config: Config.Config<ReconnectionPolicies> = Config.all({
-  enabled: Config.Boolean("GO_AWAY_ENABLED").pipe(Config.withDefault(true)),
-  first: Config.Duration("GO_AWAY_FIRST").pipe(Config.withDefault(Duration.millis(50))),
-  goAway: backoffConfig({ base: 25, cap: 250 }).pipe(Config.nested("GO_AWAY")),
+  goAway: Config.all({
+    enabled: Config.Boolean("ENABLED").pipe(Config.withDefault(true)),
+    first: Config.Duration("FIRST").pipe(Config.withDefault(undefined)),
+    backoff: backoffConfig({ base: 25, cap: 250 })
+  }).pipe(Config.nested("GO_AWAY")),
   reconnect: backoffConfig({ base: 50, cap: 5_000 }).pipe(Config.nested("RECONNECT")),
   retryUnknown: backoffConfig({ base: 10, cap: 250 }).pipe(Config.nested("RETRY_UNKNOWN"))
 }).pipe(
   Config.nested("ROCKETMQ"),
-  Config.map((read) =>
+  Config.map(({ goAway, reconnect, retryUnknown }) =>
     make({
-      goAway: backoff({ ...read.goAway, first: read.goAway.jitter ? read.first : Duration.zero }),
-      reconnect: backoff(read.reconnect),
-      retryUnknown: backoff(read.retryUnknown),
-      goAwayEnabled: read.enabled
+      goAway: backoff({ ...goAway.backoff, first: goAway.first ?? (goAway.backoff.jitter ? 50 : 0) }),
+      reconnect: backoff(reconnect),
+      retryUnknown: backoff(retryUnknown),
+      goAwayEnabled: goAway.enabled
     })
   )
 )
@@ -145,7 +147,8 @@ export const config: Config.Config<ReconnectionPolicies> = Config.all({
 /**
  * The policies from configuration: `ROCKETMQ_GO_AWAY_{ENABLED,FIRST,BASE,FACTOR,CAP,JITTER}`,
  * `ROCKETMQ_RECONNECT_{BASE,FACTOR,CAP,JITTER}` and `ROCKETMQ_RETRY_UNKNOWN_{BASE,FACTOR,CAP,JITTER}`;
- * durations such as `250 millis`. What is not set keeps its default.
+ * durations such as `250 millis`. What is not set keeps its default; without
+ * jitter the first hop takes no time unless `ROCKETMQ_GO_AWAY_FIRST` is set.
  */
 export const layerConfig: Layer.Layer<Reconnection, Config.ConfigError> = Layer.effect(
   Reconnection,

@@ -69,6 +69,11 @@ export const make = (options: {
   readonly password: string | undefined
 }) => {
   const withPassword = options.username !== undefined
+  const ask = (): Step => {
+    if (Buffer.byteLength(options.host) > 255) return fail("cannot be told a host name longer than 255 bytes")
+    stage = "connect"
+    return proceed(requestFor(options.host, options.port))
+  }
   let stage: "method" | "auth" | "connect" = "method"
   let held: Buffer = none
 
@@ -86,18 +91,17 @@ export const make = (options: {
         return proceed(Buffer.concat([Buffer.from([1, user.length]), user, Buffer.from([password.length]), password]))
       }
       if (method !== 0) return fail(withPassword ? "accepts no password" : "wants a user name and password")
-      stage = "connect"
-      return proceed(requestFor(options.host, options.port))
+      return ask()
     }
     if (stage === "auth") {
       if (held.length < 2) return proceed()
       const status = held[1]
       held = held.subarray(2)
       if (status !== 0) return fail("refused the user name or password")
-      stage = "connect"
-      return proceed(requestFor(options.host, options.port))
+      return ask()
     }
     if (held.length < 5) return proceed()
+    if (held[0] !== 5) return fail("is not a SOCKS5 proxy")
     if (held[1] !== 0) return fail(replies[held[1]!] ?? `answered ${held[1]}`)
     const type = held[3]
     const length = type === 1 ? 10 : type === 4 ? 22 : type === 3 ? 7 + held[4]! : 0
