@@ -11,6 +11,7 @@ import { encodeFrame, FrameParser } from "../protocol/RemotingCodec.ts"
 import type { ExtFields, RemotingCommand, SerializeType } from "../protocol/RemotingCommand.ts"
 import { onewayFlag, responseFlag } from "../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../protocol/ResponseCode.ts"
+import { describe } from "./internal/describe.ts"
 import type { CallOwner, CallTable, PendingCall } from "./internal/pendingCall.ts"
 import { Stage } from "./internal/pendingCall.ts"
 import type { Reason } from "./RemotingError.ts"
@@ -18,6 +19,7 @@ import {
   ChannelClosed,
   FrameTooLarge,
   HookFailed,
+  InvalidRequest,
   ProtocolViolation,
   RemotingError,
   TlsFailed
@@ -77,6 +79,11 @@ const writeChunk = 262_144
  */
 const isTlsError = (cause: unknown): boolean =>
   cause instanceof Error && "code" in cause && /^ERR_(SSL|TLS)_/.test(String(cause.code))
+
+/** What is broken by a request that is too large, rather than wrong. */
+const sizeKinds: ReadonlySet<string> = new Set(["FrameTooLarge", "HeaderTooLarge", "TooManyExtFields"])
+
+const refusal = (call: PendingCall) => ({ address: call.address, code: call.request.code, outcome: call.outcome })
 
 /** What a request that waits is taken to occupy: its body, and 256 bytes. */
 export const sizeOf = (request: RemotingRequest): number => request.body === undefined ? 256 : 256 + request.body.length
@@ -171,7 +178,7 @@ export class RemotingChannel implements CallTable {
 
   private brokenReason(cause: unknown): Reason {
     if (cause === undefined) return this.closedReason("the peer closed the connection")
-    const text = cause instanceof Error ? cause.message.trim() : String(cause)
+    const text = describe(cause).trim()
     return isTlsError(cause)
       ? new TlsFailed({ address: this.address, outcome: "Unknown", detail: `the connection broke: ${text}`, cause })
       : this.closedReason(`the connection broke: ${text}`, cause)
@@ -399,41 +406,39 @@ export class RemotingChannel implements CallTable {
       } catch (cause) {
         this.refuse(
           call,
-          new HookFailed({
-            address: call.address,
-            code: call.request.code,
-            outcome: call.outcome,
-            detail: "a hook failed before the request was written",
-            cause
-          })
+          new HookFailed({ ...refusal(call), detail: "a hook failed before the request was written", cause })
         )
         return
       }
     }
     const settings = this.settings
     const opaque = this.futures.nextOpaque()
-    const violation = encodeFrame(
-      this.arena,
-      request.code,
-      call.oneway ? onewayFlag : 0,
-      opaque,
-      request.language ?? settings.language,
-      request.version ?? settings.version,
-      request.remark,
-      request.extFields ?? noFields,
-      request.body,
-      request.serialization ?? settings.serialization,
-      settings.limits.maxFrameSize
-    )
+    let violation: Violation | undefined
+    try {
+      violation = encodeFrame(
+        this.arena,
+        request.code,
+        call.oneway ? onewayFlag : 0,
+        opaque,
+        request.language ?? settings.language,
+        request.version ?? settings.version,
+        request.remark,
+        request.extFields ?? noFields,
+        request.body,
+        request.serialization ?? settings.serialization,
+        settings.limits.maxFrameSize
+      )
+    } catch (cause) {
+      // A field that is not what its type says must not take the other requests along.
+      this.refuse(call, new InvalidRequest({ ...refusal(call), detail: "the request cannot be encoded", cause }))
+      return
+    }
     if (violation !== undefined) {
       this.refuse(
         call,
-        new FrameTooLarge({
-          address: call.address,
-          code: request.code,
-          outcome: call.outcome,
-          detail: `the request does not fit a frame: ${violation.message}`
-        })
+        sizeKinds.has(violation.kind)
+          ? new FrameTooLarge({ ...refusal(call), detail: `the request does not fit a frame: ${violation.message}` })
+          : new InvalidRequest({ ...refusal(call), detail: `the request cannot be encoded: ${violation.message}` })
       )
       return
     }
@@ -465,10 +470,15 @@ export class RemotingChannel implements CallTable {
         settings.serialization,
         settings.limits.maxFrameSize
       )
-    const violation = encode(reply)
-    if (violation === undefined) return
+    let failure: string | undefined
+    try {
+      failure = encode(reply)?.message
+    } catch (cause) {
+      failure = describe(cause)
+    }
+    if (failure === undefined) return
     // The peer waits for an answer: it gets one that fits.
-    encode({ code: ResponseCode.SYSTEM_ERROR, remark: `the response does not fit a frame: ${violation.message}` })
+    encode({ code: ResponseCode.SYSTEM_ERROR, remark: `the response does not fit a frame: ${failure}` })
   }
 
   private readonly onData = (chunk: Uint8Array): void => {

@@ -24,7 +24,7 @@ const Fields = {
   /** The address as the caller gave it. */
   address: Schema.String,
   /** Request code, where a request was concerned. */
-  code: Schema.optional(Schema.Int),
+  code: Schema.optional(Schema.Number),
   /** Opaque of the last attempt that was written. */
   opaque: Schema.optional(Schema.Int),
   outcome: Outcome,
@@ -34,7 +34,7 @@ const Fields = {
 }
 
 const advice: Record<Outcome, string> = {
-  NotSent: "It was not sent and can be sent again.",
+  NotSent: "It was not sent.",
   NotProcessed: "The server did not process it and it can be sent again.",
   Unknown: "Whether the server executed it is unknown; send it again only if executing it twice does no harm."
 }
@@ -207,6 +207,19 @@ export class ProtocolViolation
   }
 }
 
+/** The request cannot be written as a frame: a field is out of range or of the wrong type. */
+export class InvalidRequest extends Schema.TaggedError<InvalidRequest>("effect-rocketmq/remoting/InvalidRequest")(
+  "InvalidRequest",
+  Fields
+) {
+  override get message(): string {
+    return describe(this)
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
 /** A hook threw before the request was written. */
 export class HookFailed extends Schema.TaggedError<HookFailed>("effect-rocketmq/remoting/HookFailed")(
   "HookFailed",
@@ -245,6 +258,7 @@ export const Reason = Schema.Union([
   GoAway,
   TooManyRequests,
   FrameTooLarge,
+  InvalidRequest,
   ProtocolViolation,
   HookFailed,
   ShuttingDown

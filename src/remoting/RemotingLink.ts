@@ -18,6 +18,7 @@ import { RequestCode } from "../protocol/RequestCode.ts"
 import type { Address } from "./Address.ts"
 import { parse } from "./Address.ts"
 import type { ChannelEvent, ChannelEventType, LinkState, LinkStatus } from "./ChannelEvent.ts"
+import { describe } from "./internal/describe.ts"
 import type { DirectCalls } from "./internal/directCalls.ts"
 import * as Failures from "./internal/failures.ts"
 import type { Fork } from "./internal/fibers.ts"
@@ -103,8 +104,6 @@ const lingerMillis = 1_000
 
 /** No dial gets less time than this, or one slow SYN would fail them all. */
 const minDialMillis = 250
-
-const describe = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const newStep = (policy: Policy): Effect.Effect<RetryStep> => Schedule.toStepWithSleep(policy)
 

@@ -221,6 +221,17 @@ describe("a registration that fails", () => {
       assert.include(reason.message, "broken registration")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("may be one with anything", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      for (const cause of [undefined, null, Symbol("s"), Object.create(null), () => 1, { a: 1n }]) {
+        const c = yield* client()
+        yield* c.onValidate(() => Effect.fail(cause))
+        const error = yield* Effect.flip(c.invoke(server.address, { code: echoCode }, { failFast: true }))
+        assert.deepStrictEqual([error.reason._tag, error.outcome], ["RegistrationFailed", "NotSent"])
+      }
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("fails those at once that asked for it", () =>
     Effect.gen(function*() {
       const server = yield* serving(1)

@@ -266,6 +266,45 @@ describe("invoke", () => {
       assert.strictEqual((yield* c.stats).inFlight, 0)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  for (
+    const [what, request] of [
+      ["a code that is no integer", { code: 1.5 }],
+      ["a code that is no number", { code: NaN }],
+      ["a code of more than 32 bits", { code: 2 ** 31 }],
+      ["a version that is no integer", { code: echoCode, version: 0.5 }],
+      ["a language of its own", { code: echoCode, language: 99 as LanguageCode }],
+      ["ext fields that are no strings", {
+        code: echoCode,
+        serialization: "ROCKETMQ",
+        extFields: { key: Symbol("value") as unknown as string }
+      }]
+    ] as const
+  ) {
+    it.effect(`refuses ${what} with InvalidRequest, and sends the others`, () =>
+      Effect.gen(function*() {
+        const server = yield* echoServer(1)
+        const c = yield* client()
+        const [bad, good] = yield* Effect.all([
+          Effect.flip(c.invoke(server.address, request)),
+          c.invoke(server.address, { code: echoCode })
+        ], { concurrency: "unbounded" })
+        assert.strictEqual(bad.reason._tag, "InvalidRequest")
+        assert.strictEqual(bad.outcome, "NotSent")
+        assert.isFalse(bad.isRetryable)
+        assert.strictEqual(good.code, 0)
+        assert.deepInclude(yield* c.stats, { inFlight: 0 })
+      }).pipe(Effect.provide(MemoryTransport.layer)))
+  }
+
+  it.effect("refuses more ext fields than a header may have with FrameTooLarge", () =>
+    Effect.gen(function*() {
+      const server = yield* echoServer(1)
+      const c = yield* client()
+      const extFields = Object.fromEntries(Array.from({ length: 1_025 }, (_, index) => [`key${index}`, "value"]))
+      const error = yield* Effect.flip(c.invoke(server.address, { code: echoCode, extFields }))
+      assert.deepStrictEqual([error.reason._tag, error.outcome], ["FrameTooLarge", "NotSent"])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("fails with TooManyRequests at once beyond the limit of requests in flight", () =>
     Effect.gen(function*() {
       const server = yield* scripted(1)

@@ -118,6 +118,27 @@ describe("a server", () => {
       ])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("answers SYSTEM_ERROR whatever a handler fails with", () =>
+    Effect.gen(function*() {
+      const { peer, server } = yield* bare()
+      const causes: ReadonlyArray<unknown> = [undefined, null, Symbol("s"), Object.create(null), () => 1, { a: 1n }]
+      yield* server.handle(1, (request) => Effect.fail(causes[Number(request.extFields.index)]))
+      for (const index of causes.keys()) peer.ask({ code: 1, opaque: index + 1, extFields: { index: String(index) } })
+      yield* settle
+      assert.deepStrictEqual(answers(peer), causes.map((_, index) => [index + 1, 1]))
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("answers SYSTEM_ERROR in place of an answer that cannot be encoded, and goes on", () =>
+    Effect.gen(function*() {
+      const { peer, server } = yield* bare()
+      yield* server.handle(1, () => Effect.succeed({ code: 1.5 }))
+      yield* server.handle(2, () => Effect.succeed({ extFields: { key: Symbol("value") as unknown as string } }))
+      yield* server.handle(3, () => Effect.succeed({}))
+      for (const code of [1, 2, 3]) peer.ask({ code, opaque: code })
+      yield* settle
+      assert.deepStrictEqual(answers(peer), [[1, 1], [2, 1], [3, 0]])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("answers with JSON headers unless told otherwise, whatever was asked", () =>
     Effect.gen(function*() {
       for (const serialization of ["JSON", "ROCKETMQ"] as const) {

@@ -10,6 +10,7 @@ import { ResponseCode } from "../../protocol/ResponseCode.ts"
 import type { RemotingChannel } from "../RemotingChannel.ts"
 import type { Handler, Peer } from "../RemotingHandler.ts"
 import type { RemotingReply } from "../RemotingRequest.ts"
+import { describe } from "./describe.ts"
 
 /** A handler bound to the context it was registered in: runs, and tells how it ended. */
 export type Registered = (
@@ -137,7 +138,7 @@ export class Handlers {
         const error = Cause.squash(exit.cause)
         channel.reply(command.opaque, {
           code: ResponseCode.SYSTEM_ERROR,
-          remark: error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+          remark: error instanceof Error ? `${error.name}: ${error.message}` : describe(error)
         })
       } else if (exit.value !== undefined) channel.reply(command.opaque, exit.value)
     }
