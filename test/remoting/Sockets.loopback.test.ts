@@ -243,7 +243,7 @@ describe("a peer that does not read", () => {
   it.live("that reads again gets what was waiting, in order, and nothing twice", () =>
     Effect.gen(function*() {
       const gate = yield* gated()
-      const c = yield* client()
+      const c = yield* client({ maxUnsentBytes: 2 * count * mebibyte })
       const asked = yield* Effect.forkChild(
         Effect.all(
           Array.from({ length: count }, (_, id) => c.invoke(gate.address, request(id), { timeout: "15 seconds" })),
