@@ -85,8 +85,9 @@ const sizeKinds: ReadonlySet<string> = new Set(["FrameTooLarge", "HeaderTooLarge
 
 const refusal = (call: PendingCall) => ({ address: call.address, code: call.request.code, outcome: call.outcome })
 
-/** What a request that waits is taken to occupy: its body, and 256 bytes. */
-export const sizeOf = (request: RemotingRequest): number => request.body === undefined ? 256 : 256 + request.body.length
+/** What a request or an answer that waits is taken to occupy: its body, and 256 bytes. */
+export const sizeOf = (request: RemotingRequest | RemotingReply): number =>
+  request.body === undefined ? 256 : 256 + request.body.length
 
 export class RemotingChannel implements CallTable {
   readonly id: string
@@ -136,6 +137,7 @@ export class RemotingChannel implements CallTable {
   private queued = 0
   private queuedBytes = 0
   private replies: Array<QueuedReply> = []
+  private repliesBytes = 0
   private oneways: Array<PendingCall> = []
   private flushing = false
   private ending = false
@@ -238,6 +240,12 @@ export class RemotingChannel implements CallTable {
   /** Answers a request of the peer. Answers leave on a draining channel too. */
   reply(opaque: number, reply: RemotingReply): void {
     if (this.closed) return
+    this.repliesBytes += sizeOf(reply)
+    if (this.blocked && this.repliesBytes > this.settings.maxUnsentBytes) {
+      // It asks without reading what it is answered.
+      this.end(this.closedReason("the peer does not read its answers", new Error("too many unsent bytes")))
+      return
+    }
     this.replies.push({ opaque, reply })
     this.schedule()
   }
@@ -356,6 +364,7 @@ export class RemotingChannel implements CallTable {
     this.flushing = true
     for (let index = 0; index < this.replies.length; index++) this.encodeReply(this.replies[index]!)
     this.replies.length = 0
+    this.repliesBytes = 0
     let index = 0
     while (index < this.queue.length && !this.closed) {
       const call = this.queue[index++]!

@@ -333,7 +333,7 @@ export const make = Effect.fnUntraced(function*(
     resume: PendingCall["resume"]
   ): PendingCall => {
     const callOptions = given === undefined ? defaults : resolveOptions(given)
-    const link = linkOf(address)
+    const link = closing ? undefined : linkOf(address)
     const channel = link?.current
     const now = channel === undefined ? futures.now() : channel.now()
     const call = new PendingCall(
@@ -349,8 +349,8 @@ export const make = Effect.fnUntraced(function*(
     if (!futures.submit(call)) {
       call.stage = Stage.Settled
       resume(futures.reject(call))
-    } else if (link === undefined) futures.fail(call, Failures.invalidAddress(call))
-    else if (closing) futures.fail(call, Failures.shuttingDown(call))
+    } else if (closing) futures.fail(call, Failures.shuttingDown(call))
+    else if (link === undefined) futures.fail(call, Failures.invalidAddress(call))
     else link.submit(call)
     return call
   }

@@ -138,7 +138,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   private turnedAway = false
   /** Why the address is down; `undefined` while it is not known to be. */
   private failure: Reason | undefined = undefined
-  private lastAttempt = -Infinity
+  /** When a connection ended or was last tried: what is known of the address dates from then. */
+  private knownAt = -Infinity
   private used = true
   private lastUsed = 0
   private connecting = false
@@ -185,7 +186,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       futures.fail(call, Failures.shuttingDown(call))
       return
     }
-    if (call.options.failFast && this.failure !== undefined) {
+    if (call.options.failFast && this.failure !== undefined && !this.isStale()) {
       futures.fail(call, Failures.unavailable(call, this.failure))
       this.scouting = true
       this.connect()
@@ -334,6 +335,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     if (!this.host.closing()) {
       this.trigger = "broken"
       this.failure = reason
+      this.knownAt = this.host.futures.now()
       this.shun(channel)
     }
     if (reason._tag !== "ShuttingDown" && (reason._tag !== "ChannelClosed" || reason.cause !== undefined)) {
@@ -356,6 +358,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.wentAway = true
     this.healthCheck(channel)
     this.trigger = "goAway"
+    this.knownAt = this.host.futures.now()
     this.shun(channel)
     this.drainingChannels.add(channel)
     this.tell("GoAway", channel, "its server answered GO_AWAY")
@@ -524,7 +527,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   private readonly supervise: Effect.Effect<void> = Effect.gen({ self: this as RemotingLink }, function*() {
     let error: Reason | undefined = this.failure
     for (let first = true; this.needed; first = false) {
-      if (this.trigger !== "demand" || (error !== undefined && !this.isStale())) {
+      if (!this.isStale() && (this.trigger !== "demand" || error !== undefined)) {
         const hop = this.trigger === "goAway" && (first || error?._tag === "GoAway")
         if (!(yield* this.step(hop, error))) {
           this.giveUp(error ?? this.goAwayReason())
@@ -536,7 +539,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
         else this.host.counters.redials++
       }
       this.scouting = false
-      this.lastAttempt = this.host.futures.now()
+      this.knownAt = this.host.futures.now()
       error = yield* this.attempt
       if (error === undefined || this.host.closing()) return
       this.turnedAway = error._tag === "GoAway"
@@ -554,7 +557,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   })
 
   private isStale(): boolean {
-    return this.host.futures.now() - this.lastAttempt >= avoidMillis
+    return this.host.futures.now() - this.knownAt >= avoidMillis
   }
 
   private shuttingDown(): ShuttingDown {

@@ -146,6 +146,23 @@ describe("a server that stops reading", () => {
     }).pipe(Effect.provide(narrow)))
 })
 
+describe("a server that asks without reading the answers", () => {
+  it.effect("loses its connection when more than maxUnsentBytes of answers wait", () =>
+    Effect.gen(function*() {
+      const { c, peer } = yield* stuck({ maxUnsentBytes: 10_000 })
+      let answered = 0
+      yield* c.handle(220, () => Effect.sync(() => ({ body: Buffer.alloc(1_000, ++answered) })))
+      for (let opaque = 1; opaque <= 7; opaque++) peer.ask({ code: 220, opaque })
+      yield* settle
+      assert.strictEqual(answered, 7)
+      assert.isFalse(peer.closed)
+      for (let opaque = 8; opaque <= 100; opaque++) peer.ask({ code: 220, opaque })
+      yield* settle
+      assert.isTrue(peer.closed)
+      assert.isBelow(answered, 20)
+    }).pipe(Effect.provide(narrow)))
+})
+
 describe("a client that stops reading", () => {
   it.effect("is not read from either, so its requests do not pile up answers", () =>
     Effect.gen(function*() {

@@ -346,6 +346,39 @@ describe("re-dialling", () => {
       assert.deepStrictEqual(gaps, [100, 200, 400])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("does not wait for what was known 30 seconds ago", () =>
+    Effect.gen(function*() {
+      const net = yield* network
+      const server = yield* echoServer(1)
+      const c = yield* client({}, { ...steady, reconnect: Schedule.spaced("2 seconds") })
+      yield* c.invoke(server.address, { code: echoCode })
+      net.fault(server.address, "refuse")
+      net.reset(server.address)
+      const fiber = yield* start(Effect.flip(c.invoke(server.address, { code: echoCode })))
+      yield* pass("3 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "ConnectFailed")
+      net.fault(server.address, undefined)
+      yield* pass("32 seconds")
+      const at = yield* now
+      assert.strictEqual((yield* c.invoke(server.address, { code: echoCode }, { failFast: true })).code, 0)
+      assert.strictEqual(yield* now, at)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("waits for its back-off after a connection that had lived for long", () =>
+    Effect.gen(function*() {
+      const server = yield* scripted(1, { command: ({ command, peer }) => peer.answer(command) })
+      const c = yield* client()
+      yield* c.invoke(server.address, { code: echoCode })
+      yield* pass("1 minute")
+      yield* finish(server.peers[0])
+      yield* settle
+      const fiber = yield* start(c.invoke(server.address, { code: echoCode }))
+      yield* pass(99)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* pass(1)
+      yield* Fiber.join(fiber)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("does not happen when nobody waits and nothing is registered", () =>
     Effect.gen(function*() {
       const server = yield* scripted(1, { command: ({ command, peer }) => peer.answer(command) })

@@ -730,6 +730,7 @@ describe("closing", () => {
       assert.strictEqual((yield* server.stats).connections, 0)
       const error = yield* Effect.flip(c.invoke(server.address, { code: echoCode }))
       assert.deepStrictEqual([error.reason._tag, error.outcome], ["ShuttingDown", "NotSent"])
+      assert.strictEqual((yield* c.links).size, 0)
       assert.strictEqual((yield* server.stats).accepted, 1)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
