@@ -291,6 +291,36 @@ describe("a swap", () => {
       assert.deepStrictEqual(second.received.map(({ command }) => command.code), [1, 3, 4])
     }).pipe(Effect.provide(MemoryTransport.layerWith({ window: 1_000 }))))
 
+  it.effect("leaves what was asked of that very peer where it is", () =>
+    Effect.gen(function*() {
+      const first = yield* scripted(1, {
+        command: ({ command, peer }) => {
+          if (command.code === 9) peer.answer(command, { remark: "first" })
+        }
+      })
+      const second = yield* serving(2)
+      yield* inTurn([first.address, second.address])
+      const c = yield* client()
+      let answer: string | undefined
+      yield* c.handle(220, (_, peer) =>
+        Effect.map(peer.invoke({ code: 9 }), ({ remark }) => {
+          answer = remark
+          return undefined
+        }))
+      yield* start(c.invoke(balanced, { code: 1 }))
+      const [peer] = first.peers
+      peer.connection.pause()
+      yield* start(Effect.exit(c.invoke(balanced, { code: 2, body: Buffer.alloc(2_000) })))
+      peer.ask({ code: 220 })
+      yield* settle
+      peer.goAway(first.received[0].command)
+      yield* pass(10)
+      peer.connection.resume()
+      yield* settle
+      assert.strictEqual(answer, "first")
+      assert.deepStrictEqual(second.received.map(({ command }) => command.code), [1])
+    }).pipe(Effect.provide(MemoryTransport.layerWith({ window: 1_000 }))))
+
   it.effect("replays requests of every code, a name server's too", () =>
     Effect.gen(function*() {
       const [first, second] = [yield* refusing(1), yield* serving(2)]
