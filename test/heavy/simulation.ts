@@ -90,6 +90,8 @@ interface Client {
   readonly scope: Scope.Closeable
   readonly events: Array<ChannelEvent>
   registration: Scope.Closeable | undefined
+  /** It has had a registration all its life, and its policies never give up. */
+  steady: boolean
 }
 
 const workField = (work: Work): string => "millis" in work ? `${work.kind} ${work.millis}` : work.kind
@@ -404,11 +406,25 @@ class Run {
       }).pipe(
         Scope.provide(scope),
         Effect.provideContext(
-          overhear(Context.get(this.context, Transport), name, plan.goAwayEnabled, this.wireLog)
+          overhear(Context.get(this.context, Transport), {
+            name,
+            goAwayEnabled: plan.goAwayEnabled,
+            registration: () => this.clients[index]?.name === name ? this.clients[index]!.registration : undefined
+          }, this.wireLog)
         )
       )
     )
-    const client: Client = { name, index, plan, ...made, submitted: 0, scope, events, registration: undefined }
+    const client: Client = {
+      name,
+      index,
+      plan,
+      ...made,
+      submitted: 0,
+      scope,
+      events,
+      registration: undefined,
+      steady: plan.registered && plan.goAwaySteps === undefined && plan.reconnectSteps === undefined
+    }
     const submit = made.futures.submit.bind(made.futures)
     made.futures.submit = (call) => {
       client.submitted++
@@ -461,6 +477,7 @@ class Run {
       oneway: how.oneway,
       repeatable: how.repeatable && !how.oneway,
       deadline: this.now() + how.timeoutMillis,
+      goAwayHops: how.goAwayHops,
       content: contentOf({ language: LanguageCode.OTHER, version: how.version, ...asked }),
       settlements: []
     }
@@ -502,7 +519,8 @@ class Run {
       oneway,
       repeatable: repeatable ?? isRepeatable(code),
       timeoutMillis,
-      version: client.plan.version
+      version: client.plan.version,
+      goAwayHops
     }
     const options = { timeout: timeoutMillis, goAwayHops, repeatable, failFast }
     const { call, request } = this.noted(how, {
@@ -591,6 +609,7 @@ class Run {
         const client = this.clients[operation.client]!
         if (client.registration !== undefined) this.fork(Scope.close(client.registration, Exit.void))
         client.registration = undefined
+        client.steady = false
         break
       }
       case "reopen":
@@ -714,6 +733,17 @@ class Run {
     }
   }
 
+  /** A client with a registration closes no channel that went away before the next one is active. */
+  private madeBeforeBroken(client: Client): void {
+    const active = new Map<string, number>()
+    for (const { address, generation, reason, type } of client.events) {
+      if (type === "Active") active.set(address, generation)
+      if (type === "Close" && reason === "everything on it was answered" && (active.get(address) ?? 0) <= generation) {
+        this.problem(`${client.name} ${address}: generation ${generation} was closed before the next was active`)
+      }
+    }
+  }
+
   private links(client: Client): ReadonlyArray<LinkState> {
     return [...this.do(client.service.links).values()]
   }
@@ -734,6 +764,7 @@ class Run {
       for (const { detail, rule, subject } of checkEvents(client.events, true)) {
         this.problem(`${rule}: ${client.name} ${subject}: ${detail}`)
       }
+      if (client.steady) this.madeBeforeBroken(client)
       const { inFlight, interrupted, notProcessed, notSent, succeeded, unknown } = client.futures.stats()
       const sum = succeeded + notSent + notProcessed + unknown + interrupted
       if (inFlight !== 0 || sum !== client.submitted) {
@@ -750,6 +781,7 @@ interface How {
   readonly repeatable: boolean
   readonly timeoutMillis: number
   readonly version: number
+  readonly goAwayHops?: number | undefined
 }
 
 const settlementOf = (exit: Exit.Exit<RemotingCommand | void, RemotingError>, at: number): Settlement => {

@@ -45,6 +45,14 @@ const noteAttempt = (command: RemotingCommand, sender: string, log: WireLog): vo
   log.attempts.push({ id, at: log.now(), sender, opaque: command.opaque, content: contentOf(command) })
 }
 
+/** Whose connections are overheard. */
+export interface Listened {
+  readonly name: string
+  readonly goAwayEnabled: boolean
+  /** What stands for the registration that it has now, if it has one. */
+  readonly registration: () => unknown
+}
+
 /** One client's end of one connection, overheard. */
 class Overheard implements Connection {
   readonly remote: string
@@ -56,9 +64,12 @@ class Overheard implements Connection {
   readonly destroy: () => void
   readonly defer: (task: () => void) => void
   private readonly connection: Connection
+  private readonly client: Listened
   private readonly sender: string
-  private readonly goAwayEnabled: boolean
   private readonly log: WireLog
+  /** The registration that there was when it was dialled. */
+  private readonly registration: unknown
+  private registered = false
   private readonly outgoing = new FrameParser(defaultFrameLimits)
   private readonly incoming = new FrameParser(defaultFrameLimits)
   private readonly ids = new Map<number, string>()
@@ -67,11 +78,12 @@ class Overheard implements Connection {
   private readonly registering = new Set<number>()
   private users = 0
 
-  constructor(connection: Connection, sender: string, goAwayEnabled: boolean, log: WireLog) {
+  constructor(connection: Connection, client: Listened, log: WireLog) {
     this.connection = connection
-    this.sender = sender
-    this.goAwayEnabled = goAwayEnabled
+    this.client = client
+    this.sender = client.name
     this.log = log
+    this.registration = client.registration()
     this.remote = connection.remote
     this.local = connection.local
     this.pause = connection.pause
@@ -117,9 +129,14 @@ class Overheard implements Connection {
     if (command.code === RequestCode.HEART_BEAT) {
       if (id === undefined) return
       this.registering.add(command.opaque)
+      this.registered = true
       if (this.users > 0) this.log.problem(`${this.sender} wrote requests before the registration ${id}`)
     } else {
       this.users++
+      const { registration } = this
+      if (registration !== undefined && registration === this.client.registration() && !this.registered) {
+        this.log.problem(`${this.sender} wrote ${id} without a registration`)
+      }
       if (this.registering.size > 0) this.log.problem(`${this.sender} wrote ${id} before its registration was answered`)
     }
   }
@@ -129,7 +146,7 @@ class Overheard implements Connection {
     const id = this.ids.get(command.opaque)
     this.ids.delete(command.opaque)
     if (command.code === ResponseCode.GO_AWAY) {
-      if (this.goAwayEnabled) this.retired = true
+      if (this.client.goAwayEnabled) this.retired = true
       if (id !== undefined) this.log.refusals.push({ id, at: this.log.now() })
     } else if (command.code === ResponseCode.SUCCESS) this.registering.delete(command.opaque)
   }
@@ -249,8 +266,7 @@ class Meddling implements Connection {
 /** The transport as one client has it. */
 export const overhear = (
   transport: Transport["Service"],
-  sender: string,
-  goAwayEnabled: boolean,
+  client: Listened,
   log: WireLog
 ): Context.Context<Transport> =>
   Context.make(Transport, {
@@ -258,7 +274,7 @@ export const overhear = (
     connect: (target) =>
       Effect.map(
         transport.connect(target),
-        (connection) => new Overheard(connection, sender, goAwayEnabled, log)
+        (connection) => new Overheard(connection, client, log)
       )
   })
 

@@ -163,6 +163,18 @@ describe("a history with its wire", () => {
     assert.deepStrictEqual(wire(failed("Unknown"), twice, [], [], true), [])
   })
 
+  it("tells a request that made more hops than it was allowed", () => {
+    const hopped = (goAwayHops: number | undefined) =>
+      rules({
+        calls: [call([failed("NotProcessed")], { goAwayHops })],
+        executions: [],
+        wire: { attempts: [sent(), sent({ opaque: 2 })], refusals: [refused, refused] }
+      })
+    assert.deepStrictEqual(hopped(0), ["no more hops than allowed"])
+    assert.deepStrictEqual(hopped(1), [])
+    assert.deepStrictEqual(hopped(undefined), [])
+  })
+
   it("tells an attempt that sent something else", () => {
     assert.deepStrictEqual(wire(failed("Unknown"), [sent({ content: "other" })], []), ["sent as asked"])
   })

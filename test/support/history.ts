@@ -28,6 +28,8 @@ export interface Call {
   /** Whether executing it twice does no harm. */
   readonly repeatable: boolean
   readonly deadline: number
+  /** How many GO_AWAYs it may survive. Default: any number. */
+  readonly goAwayHops?: number | undefined
   /** All that a server sees of the request, opaque apart. */
   readonly content: string
   readonly settlements: ReadonlyArray<Settlement>
@@ -84,6 +86,7 @@ export type Rule =
   | "NotSent means never handed to a socket"
   | "NotProcessed means every attempt was refused"
   | "resent only after GO_AWAY"
+  | "no more hops than allowed"
   | "sent as asked"
   | "nothing sent after settlement"
   | "an opaque is used once"
@@ -188,6 +191,9 @@ export const checkHistory = (history: History): ReadonlyArray<Violation> => {
     }
     if (!call.repeatable && sent.length > refused.length + 1) {
       broken("resent only after GO_AWAY", id, `${sent.length} attempts, ${refused.length} of them refused`)
+    }
+    if (refused.length > (call.goAwayHops ?? Infinity) + 1) {
+      broken("no more hops than allowed", id, `refused ${refused.length} times, allowed ${call.goAwayHops} hops`)
     }
     for (const attempt of sent) {
       if (attempt.content !== call.content) {
