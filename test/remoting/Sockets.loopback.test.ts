@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import Dns from "node:dns"
 import { syncBuiltinESMExports } from "node:module"
 import * as Net from "node:net"
-import { host, overTcp, rawServer, until } from "./loopback.ts"
+import { host, over, overTcp, rawServer, until } from "./loopback.ts"
 import { client, echoCode, echoServer, readCode } from "./support.ts"
 
 /** A second address of this machine. */
@@ -115,6 +115,48 @@ describe("an address where nobody listens", () => {
       assert.strictEqual(error.outcome, "NotSent")
       assert.match(error.message, /ECONNREFUSED/)
     }).pipe(overTcp))
+})
+
+describe("a server that takes so many connections", () => {
+  /** One client, with a connection of its own until the scope closes. */
+  const ask = (address: string) =>
+    Effect.gen(function*() {
+      const c = yield* client()
+      return yield* Effect.exit(c.invoke(address, { code: echoCode }, { timeout: "2 seconds" }))
+    }).pipe(overTcp)
+
+  const bounded = echoServer(0, { host }).pipe(over({ maxConnections: 2 }))
+
+  it.live("closes the next one at once, without reading from it", () =>
+    Effect.gen(function*() {
+      const server = yield* bounded
+      for (let within = 0; within < 2; within++) assert.isTrue(Exit.isSuccess(yield* ask(server.address)))
+      let heard = 0
+      const socket = yield* Effect.acquireRelease(
+        Effect.sync(() => Net.connect(Number(server.address.split(":")[1]), host)),
+        (open) => Effect.sync(() => open.destroy())
+      )
+      socket.on("error", () => {})
+      socket.on("data", (chunk) => {
+        heard += chunk.length
+      })
+      yield* until("it is closed", () => socket.closed)
+      assert.strictEqual(heard, 0)
+      assert.isTrue(Exit.isFailure(yield* ask(server.address)))
+      assert.strictEqual(server.executed.length, 2)
+      assert.deepInclude(yield* server.stats, { connections: 2, accepted: 2 })
+    }))
+
+  it.live("has room again as soon as one of them goes", () =>
+    Effect.gen(function*() {
+      const server = yield* bounded
+      assert.isTrue(Exit.isSuccess(yield* ask(server.address)))
+      assert.isTrue(Exit.isSuccess(yield* Effect.scoped(ask(server.address))))
+      while ((yield* server.stats).connections > 1) yield* Effect.sleep(1)
+      assert.isTrue(Exit.isSuccess(yield* ask(server.address)))
+      assert.isTrue(Exit.isFailure(yield* ask(server.address)))
+      assert.deepInclude(yield* server.stats, { connections: 2, accepted: 3 })
+    }))
 })
 
 describe("a oneway request", () => {
