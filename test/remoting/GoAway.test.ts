@@ -756,7 +756,7 @@ describe("where GO_AWAY comes from", () => {
       assert.deepStrictEqual(first.received.map(({ command }) => command.code), [RequestCode.HEART_BEAT])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
-  it.effect("a registration, all the time: callers get GoAway, NotProcessed never having been written", () =>
+  it.effect("a registration, all the time: callers get GoAway, NotSent, for nothing of theirs is ever written", () =>
     Effect.gen(function*() {
       const dying = yield* refusing(1)
       const c = yield* client()
@@ -764,9 +764,12 @@ describe("where GO_AWAY comes from", () => {
       const fiber = yield* start(Effect.flip(c.invoke(dying.address, { code: echoCode }, { timeout: 500 })))
       yield* pass(500)
       const error = yield* Fiber.join(fiber)
-      assert.notStrictEqual(error.outcome, "Unknown")
-      assert.isTrue(dying.received.every(({ command }) => command.code === RequestCode.HEART_BEAT))
-      assert.strictEqual(error.reason._tag, "GoAway")
+      assert.deepStrictEqual([error.reason._tag, error.outcome], ["GoAway", "NotSent"])
+      assert.deepInclude(yield* c.stats, { notSent: 1, notProcessed: 0, replays: 0 })
+      assert.deepStrictEqual(
+        new Set(dying.received.map(({ command }) => command.code)),
+        new Set([RequestCode.HEART_BEAT])
+      )
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("what one side asks the other from a handler", () =>
