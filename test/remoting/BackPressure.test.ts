@@ -163,6 +163,24 @@ describe("a server that asks without reading the answers", () => {
     }).pipe(Effect.provide(narrow)))
 })
 
+describe("a server that reads the answers", () => {
+  it.effect("may be answered more than maxUnsentBytes at once", () =>
+    Effect.gen(function*() {
+      const server = yield* scripted(1)
+      const c = yield* client({ maxUnsentBytes: 10_000 })
+      yield* c.handle(220, () => Effect.succeed({ body: Buffer.alloc(30_000) }))
+      yield* start(Effect.exit(c.invoke(server.address, { code: 0 })))
+      const [peer] = server.peers
+      peer.send(Buffer.concat([1, 2, 3].map((opaque) => frame({ code: 220, opaque }))))
+      yield* settle
+      assert.deepStrictEqual(peer.received.slice(1).map(({ command }) => command.body?.length), [
+        30_000,
+        30_000,
+        30_000
+      ])
+    }).pipe(Effect.provide(narrow)))
+})
+
 describe("a client that stops reading", () => {
   it.effect("is not read from either, so its requests do not pile up answers", () =>
     Effect.gen(function*() {

@@ -118,6 +118,23 @@ describe("a silent connection", () => {
       assert.isFalse(server.peers[0].closed)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("lives when a hook keeps the probe from being sent", () =>
+    Effect.gen(function*() {
+      const server = yield* silent()
+      const c = yield* client({
+        hooks: [{
+          before: (_, request) => {
+            if (request.code === RequestCode.HEART_BEAT) throw new Error("bad hook")
+            return request
+          }
+        }]
+      })
+      const fiber = yield* start(c.invoke(server.address, { code: echoCode }, minute))
+      yield* pass("45 seconds")
+      server.peers[0].answer(server.received[0].command, { remark: "late but here" })
+      assert.strictEqual((yield* Fiber.join(fiber)).remark, "late but here")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("is probed though as many requests are in flight as may be", () =>
     Effect.gen(function*() {
       const server = yield* silent({ probes: 0 })

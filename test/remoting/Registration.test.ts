@@ -211,7 +211,7 @@ describe("a registration that fails", () => {
     Effect.gen(function*() {
       const server = yield* serving(1)
       const c = yield* client()
-      yield* c.onValidate(() => {
+      yield* c.onValidate((): Effect.Effect<void> => {
         throw new Error("broken registration")
       })
       const fiber = yield* start(Effect.flip(c.invoke(server.address, { code: echoCode }, { timeout: 500 })))

@@ -15,7 +15,7 @@ import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
 import * as Reconnection from "../../src/remoting/Reconnection.ts"
 import * as RemotingClient from "../../src/remoting/RemotingClient.ts"
 import * as ResponseFutures from "../../src/remoting/ResponseFutures.ts"
-import { scripted } from "./peers.ts"
+import { frame, scripted } from "./peers.ts"
 import { client, echoCode, echoServer, network, now, pass, readCode, settle, start, text } from "./support.ts"
 
 /** Nobody listens there. */
@@ -582,6 +582,22 @@ describe("handle", () => {
       assert.strictEqual((yield* server.stats).connections, 1)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("takes nothing more from a chunk once a handler has closed the channel", () =>
+    Effect.gen(function*() {
+      const { c, peer } = yield* connected()
+      let handled = 0
+      yield* c.handle(220, (_, by) =>
+        Effect.sync(() => {
+          handled++
+          by.close()
+          return undefined
+        }))
+      peer.send(Buffer.concat([frame({ code: 220, opaque: 1 }), frame({ code: 220, opaque: 2 })]))
+      yield* settle
+      assert.strictEqual(handled, 1)
+      assert.isTrue(peer.closed)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("interrupts handlers whose channel has closed", () =>
     Effect.gen(function*() {
       const { c, peer } = yield* connected()
@@ -775,13 +791,14 @@ describe("layers", () => {
   it.effect("layerConfig reads the limit of requests in flight", () =>
     Effect.gen(function*() {
       const c = yield* RemotingClient.RemotingClient
+      yield* start(Effect.exit(c.invoke("127.0.0.1:1", { code: echoCode })))
       const { reason } = yield* Effect.flip(c.invoke("127.0.0.1:1", { code: echoCode }))
       assert(reason._tag === "TooManyRequests")
-      assert.strictEqual(reason.limit, 0)
+      assert.strictEqual(reason.limit, 1)
     }).pipe(
       Effect.provide(
         RemotingClient.layerConfig({ metrics: false }).pipe(
-          Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ ROCKETMQ: { MAX_IN_FLIGHT: "0" } })))
+          Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ ROCKETMQ: { MAX_IN_FLIGHT: "1" } })))
         )
       )
     ))

@@ -9,6 +9,8 @@ import * as Random from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
 import { PendingCall } from "../../src/remoting/internal/pendingCall.ts"
 import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
+import * as Reconnection from "../../src/remoting/Reconnection.ts"
+import * as RemotingClient from "../../src/remoting/RemotingClient.ts"
 import type { Futures } from "../../src/remoting/ResponseFutures.ts"
 import * as ResponseFutures from "../../src/remoting/ResponseFutures.ts"
 import { frame, scripted } from "./peers.ts"
@@ -216,6 +218,28 @@ describe("settling", () => {
       assert.deepStrictEqual(exits, [true])
       assert.deepInclude(futures.stats(), { inFlight: 0, succeeded: 1, interrupted: 0 })
     }))
+
+  it.effect("leaves no table of a closed connection behind", () =>
+    Effect.gen(function*() {
+      const futures = yield* ResponseFutures.make()
+      const server = yield* scripted(1, {
+        command: ({ command, peer }) => {
+          if (peer.index < 100) peer.goAway(command)
+          else peer.answer(command)
+        }
+      })
+      const c = yield* RemotingClient.make({ metrics: false }).pipe(
+        Effect.provideService(ResponseFutures.ResponseFutures, futures),
+        Effect.provideService(Reconnection.Reconnection, steady)
+      )
+      const fiber = yield* start(c.invoke(server.address, { code: echoCode }))
+      yield* pass("2 seconds")
+      yield* Fiber.join(fiber)
+      yield* settle
+      const tables: unknown = Reflect.get(futures, "tables")
+      assert(tables instanceof Set)
+      assert.strictEqual(tables.size, 1)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("leaves nothing behind: 10,000 requests, half answered, the others timed out", () =>
     Effect.gen(function*() {
