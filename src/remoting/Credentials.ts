@@ -4,6 +4,8 @@
  * key is the user name and the secret key the password.
  */
 import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { signRequest } from "../protocol/AclSignature.ts"
 import type { ExtFields } from "../protocol/RemotingCommand.ts"
@@ -30,6 +32,19 @@ export const sign = (request: RemotingRequest, credentials: Credentials): Remoti
     secretKey: Redacted.value(credentials.secretKey),
     securityToken: credentials.securityToken === undefined ? undefined : Redacted.value(credentials.securityToken)
   })
+})
+
+/**
+ * Nobody, where none of the settings of {@link config} is there. One key
+ * without the other is an error: the client would send unsigned requests.
+ */
+export const fromConfig: Effect.Effect<Credentials | undefined, Config.ConfigError> = Effect.gen(function*() {
+  const set = yield* Config.all([
+    Config.option(Config.String("ACCESS_KEY")),
+    Config.option(Config.Redacted("SECRET_KEY")),
+    Config.option(Config.Redacted("SECURITY_TOKEN"))
+  ]).pipe(Config.nested("ROCKETMQ"))
+  return set.every((one) => Option.isNone<unknown>(one)) ? undefined : yield* config
 })
 
 /** `ROCKETMQ_ACCESS_KEY`, `ROCKETMQ_SECRET_KEY` and, optionally, `ROCKETMQ_SECURITY_TOKEN`. */

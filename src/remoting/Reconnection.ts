@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import { ensure } from "./internal/settings.ts"
 import type { RemotingError } from "./RemotingError.ts"
 
 /** A policy: steps with the error that caused the step; its delays come before the next attempt. */
@@ -152,5 +153,12 @@ export const config: Config.Config<ReconnectionPolicies> = Config.all({
  */
 export const layerConfig: Layer.Layer<Reconnection, Config.ConfigError> = Layer.effect(
   Reconnection,
-  config
+  Effect.gen(function*() {
+    for (const policy of ["GO_AWAY", "RECONNECT", "RETRY_UNKNOWN"]) {
+      const name = `ROCKETMQ_${policy}_FACTOR`
+      const factor = yield* Config.Number(name).pipe(Config.withDefault(2))
+      yield* ensure(factor >= 1, `${name} must be 1 or more, and is ${factor}`)
+    }
+    return yield* config
+  })
 )

@@ -13,7 +13,7 @@ import { onewayFlag, responseFlag } from "../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../protocol/ResponseCode.ts"
 import { describe } from "./internal/describe.ts"
 import type { CallOwner, CallTable, PendingCall } from "./internal/pendingCall.ts"
-import { Stage } from "./internal/pendingCall.ts"
+import { sizeOf, Stage } from "./internal/pendingCall.ts"
 import type { Reason } from "./RemotingError.ts"
 import {
   ChannelClosed,
@@ -84,10 +84,6 @@ const isTlsError = (cause: unknown): boolean =>
 const sizeKinds: ReadonlySet<string> = new Set(["FrameTooLarge", "HeaderTooLarge", "TooManyExtFields"])
 
 const refusal = (call: PendingCall) => ({ address: call.address, code: call.request.code, outcome: call.outcome })
-
-/** What a request or an answer that waits is taken to occupy: its body, and 256 bytes. */
-export const sizeOf = (request: RemotingRequest | RemotingReply): number =>
-  request.body === undefined ? 256 : 256 + request.body.length
 
 export class RemotingChannel implements CallTable {
   readonly id: string
@@ -224,14 +220,15 @@ export class RemotingChannel implements CallTable {
 
   /** Takes a request to be written in this turn. `false`: too many bytes are waiting already. */
   send(call: PendingCall): boolean {
-    const bytes = sizeOf(call.request)
-    if (this.blocked && this.queuedBytes + bytes > this.settings.maxUnsentBytes) return false
+    const full = this.blocked && this.queuedBytes + call.size > this.settings.maxUnsentBytes
+    // Whether the peer is alive at all must be found out above all when it takes nothing.
+    if (full && !call.options.vital) return false
     call.stage = Stage.Queued
     call.table = this
     call.opaque = 0
     this.queue.push(call)
     this.queued++
-    this.queuedBytes += bytes
+    this.queuedBytes += call.size
     this.used = true
     this.schedule()
     return true
@@ -240,6 +237,10 @@ export class RemotingChannel implements CallTable {
   /** Answers a request of the peer. Answers leave on a draining channel too. */
   reply(opaque: number, reply: RemotingReply): void {
     if (this.closed) return
+    if (reply.body !== undefined && !(reply.body instanceof Uint8Array)) {
+      this.reply(opaque, { code: ResponseCode.SYSTEM_ERROR, remark: "the body of the response is not a Uint8Array" })
+      return
+    }
     this.repliesBytes += sizeOf(reply)
     if (this.blocked && this.repliesBytes > this.settings.maxUnsentBytes) {
       // It asks without reading what it is answered.
@@ -347,7 +348,7 @@ export class RemotingChannel implements CallTable {
 
   private unqueue(call: PendingCall): void {
     this.queued--
-    this.queuedBytes -= sizeOf(call.request)
+    this.queuedBytes -= call.size
   }
 
   private schedule(): void {
@@ -415,7 +416,7 @@ export class RemotingChannel implements CallTable {
       } catch (cause) {
         this.refuse(
           call,
-          new HookFailed({ ...refusal(call), detail: "a hook failed before the request was written", cause })
+          new HookFailed({ ...refusal(call), detail: `a hook failed: ${describe(cause)}`, cause })
         )
         return
       }

@@ -26,20 +26,21 @@ import type { Address } from "./Address.ts"
 import { parse } from "./Address.ts"
 import type { ChannelEvent, LinkState } from "./ChannelEvent.ts"
 import type { Credentials } from "./Credentials.ts"
-import { config as credentialsConfig, sign } from "./Credentials.ts"
+import { fromConfig as credentialsFromConfig, sign } from "./Credentials.ts"
 import { DirectCalls } from "./internal/directCalls.ts"
 import { EventHub } from "./internal/eventHub.ts"
 import * as Failures from "./internal/failures.ts"
-import { makeFork } from "./internal/fibers.ts"
+import { type Fork, makeFork } from "./internal/fibers.ts"
 import { Handlers, registered } from "./internal/handlers.ts"
 import * as Metrics from "./internal/metrics.ts"
 import type { CallOptions } from "./internal/pendingCall.ts"
-import { PendingCall, Stage } from "./internal/pendingCall.ts"
+import { PendingCall } from "./internal/pendingCall.ts"
+import { defined, ensure, ensureTakesTime } from "./internal/settings.ts"
 import { traced } from "./internal/tracing.ts"
 import * as Reconnection from "./Reconnection.ts"
 import type { ChannelSettings, Observe, Prepare } from "./RemotingChannel.ts"
 import type { RemotingError } from "./RemotingError.ts"
-import type { Handler } from "./RemotingHandler.ts"
+import type { Handler, Peer } from "./RemotingHandler.ts"
 import type { LinkCounters, LinkHost, Registration } from "./RemotingLink.ts"
 import { RemotingLink } from "./RemotingLink.ts"
 import type { RemotingRequest } from "./RemotingRequest.ts"
@@ -87,7 +88,10 @@ export interface RemotingClientOptions {
   readonly version?: number | undefined
   /** Header codec. Default: JSON. */
   readonly serialization?: SerializeType | undefined
-  /** Limits of what is sent and accepted. Default: 16 MiB a frame, 1 MiB a header, 1,024 ext fields. */
+  /**
+   * Limits of what is accepted. Default: 16 MiB a frame, 1 MiB a header, 1,024
+   * ext fields. Of what is sent, the frame's is this one and the others are the defaults.
+   */
   readonly limits?: Partial<FrameLimits> | undefined
   /** Bytes of requests that may wait for a connection, or for a peer that does not read. Default: 64 MiB. */
   readonly maxUnsentBytes?: number | undefined
@@ -101,7 +105,7 @@ export interface RemotingClientOptions {
   readonly mapAddress?: ((address: Address) => Address | Effect.Effect<Address, unknown>) | undefined
   /** Whether requests with a code may be executed twice. Default: `Repeatable.isRepeatable`. */
   readonly repeatable?: ((code: number) => boolean) | undefined
-  /** Value of the metrics' attribute `client`, unique in its process. Default: `remoting`. */
+  /** Value of the metrics' attribute `client`. Names in use get a number: `remoting-2`. Default: `remoting`. */
   readonly name?: string | undefined
   /** Whether to register metrics. Default: `true`. */
   readonly metrics?: boolean | undefined
@@ -140,7 +144,9 @@ export interface Service {
    * scope closes. Addresses with a registration stay connected. Channels that
    * are open already are not registered again.
    */
-  readonly onValidate: (registration: Registration) => Effect.Effect<void, never, Scope.Scope>
+  readonly onValidate: <R = never>(
+    registration: (channel: Peer) => Effect.Effect<unknown, unknown, R>
+  ) => Effect.Effect<void, never, R | Scope.Scope>
   /**
    * What happens to channels from now on; ends when the client closes. A
    * subscriber more than 65,536 events behind loses the oldest.
@@ -160,8 +166,21 @@ export class RemotingClient extends Context.Service<RemotingClient, Service>()(
 const millis = (input: Duration.Input | undefined, fallback: number): number =>
   input === undefined ? fallback : Duration.toMillis(input)
 
+/** Timeouts below this are counted from the call itself; longer ones may end early by as long as its turn had run. */
+const exactMillis = 1_000
+
 /** How often channels are looked at. Two looks find a silence, so a probe is at most a second late. */
 const tendMillis = 500
+
+/** What a callback says of a code. One that throws says no, and is told of. */
+const guarded = (fork: Fork, name: string, ask: (code: number) => boolean) => (code: number): boolean => {
+  try {
+    return ask(code)
+  } catch (cause) {
+    fork(Effect.logError(`${name} failed for request ${code}`, cause))
+    return false
+  }
+}
 
 /** A client in the current scope. */
 export const make = Effect.fnUntraced(function*(
@@ -256,7 +275,7 @@ export const make = Effect.fnUntraced(function*(
   const host: LinkHost = {
     futures,
     transport,
-    policies,
+    policies: { ...policies, replay: guarded(fork, "replay", policies.replay) },
     settings,
     handlers,
     direct,
@@ -282,7 +301,7 @@ export const make = Effect.fnUntraced(function*(
     },
     preparation,
     observation,
-    repeatable: options.repeatable ?? isRepeatable,
+    repeatable: guarded(fork, "repeatable", options.repeatable ?? isRepeatable),
     nextChannelId: () => String(++channels),
     closing: () => closing
   }
@@ -335,7 +354,9 @@ export const make = Effect.fnUntraced(function*(
     const callOptions = given === undefined ? defaults : resolveOptions(given)
     const link = closing ? undefined : linkOf(address)
     const channel = link?.current
-    const now = channel === undefined ? futures.now() : channel.now()
+    // A turn's first reading serves the whole turn, where that matters little.
+    const exact = channel === undefined || callOptions.timeoutMillis < exactMillis
+    const now = exact ? futures.now() : channel.now()
     const call = new PendingCall(
       futures,
       link ?? nowhere,
@@ -346,10 +367,8 @@ export const make = Effect.fnUntraced(function*(
       now + callOptions.timeoutMillis,
       resume
     )
-    if (!futures.submit(call)) {
-      call.stage = Stage.Settled
-      resume(futures.reject(call))
-    } else if (closing) futures.fail(call, Failures.shuttingDown(call))
+    if (!futures.submit(call)) return call
+    if (closing) futures.fail(call, Failures.shuttingDown(call))
     else if (link === undefined) futures.fail(call, Failures.invalidAddress(call))
     else link.submit(call)
     return call
@@ -397,7 +416,7 @@ export const make = Effect.fnUntraced(function*(
   )
 
   if (options.metrics !== false) {
-    yield* Metrics.register(readings(futures, counters, settings.traffic), { client: options.name ?? "remoting" })
+    yield* Metrics.register(readings(futures, counters, settings.traffic), "client", options.name ?? "remoting")
   }
 
   return {
@@ -406,16 +425,18 @@ export const make = Effect.fnUntraced(function*(
       submit(address, request, given, false) as Effect.Effect<RemotingCommand, RemotingError>,
     invokeOneway: (address, request, given) => Effect.asVoid(submit(address, request, given, true)),
     handle: (code, handler) => registered(handler, (bound) => handlers.register(code, bound)),
-    onValidate: (registration) =>
-      Effect.asVoid(
-        Effect.acquireRelease(
-          Effect.sync(() => {
-            // One entry per call, though the same function is given twice.
-            const entry: Registration = (channel) => registration(channel)
-            registrations.add(entry)
-            return entry
-          }),
-          (entry) => Effect.sync(() => void registrations.delete(entry))
+    onValidate: <R>(registration: (channel: Peer) => Effect.Effect<unknown, unknown, R>) =>
+      Effect.contextWith((context: Context.Context<R>) =>
+        Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              // One entry per call, though the same function is given twice.
+              const entry: Registration = (channel) => Effect.provideContext(registration(channel), context)
+              registrations.add(entry)
+              return entry
+            }),
+            (entry) => Effect.sync(() => void registrations.delete(entry))
+          )
         )
       ),
     events: events.stream,
@@ -476,13 +497,21 @@ export const layerWith = (options: RemotingClientOptions): Layer.Layer<RemotingC
 /** The client over plain TCP with all defaults. */
 export const layer: Layer.Layer<RemotingClient> = layerWith({})
 
+const durations = {
+  timeout: "TIMEOUT",
+  connectTimeout: "CONNECT_TIMEOUT",
+  idleTimeout: "IDLE_TIMEOUT",
+  probeAfter: "PROBE_AFTER",
+  probeTimeout: "PROBE_TIMEOUT"
+} as const
+
 /** What {@link layerConfig} reads. */
 export const config: Config.Config<RemotingClientOptions> = Config.all({
-  timeout: Config.Duration("TIMEOUT").pipe(Config.withDefault(Duration.seconds(3))),
-  connectTimeout: Config.Duration("CONNECT_TIMEOUT").pipe(Config.withDefault(Duration.seconds(3))),
-  idleTimeout: Config.Duration("IDLE_TIMEOUT").pipe(Config.withDefault(Duration.seconds(120))),
-  probeAfter: Config.Duration("PROBE_AFTER").pipe(Config.withDefault(Duration.seconds(30))),
-  probeTimeout: Config.Duration("PROBE_TIMEOUT").pipe(Config.withDefault(Duration.seconds(5))),
+  timeout: Config.Duration(durations.timeout).pipe(Config.withDefault(Duration.seconds(3))),
+  connectTimeout: Config.Duration(durations.connectTimeout).pipe(Config.withDefault(Duration.seconds(3))),
+  idleTimeout: Config.Duration(durations.idleTimeout).pipe(Config.withDefault(Duration.seconds(120))),
+  probeAfter: Config.Duration(durations.probeAfter).pipe(Config.withDefault(Duration.seconds(30))),
+  probeTimeout: Config.Duration(durations.probeTimeout).pipe(Config.withDefault(Duration.seconds(5))),
   serialization: Config.Literals(["JSON", "ROCKETMQ"], "SERIALIZE_TYPE").pipe(
     Config.withDefault("JSON" as const)
   ),
@@ -495,18 +524,20 @@ export const config: Config.Config<RemotingClientOptions> = Config.all({
  * `ROCKETMQ_PROBE_TIMEOUT`, `ROCKETMQ_SERIALIZE_TYPE` (`JSON`, `ROCKETMQ`),
  * `ROCKETMQ_VERSION`; `ROCKETMQ_ACCESS_KEY` with `ROCKETMQ_SECRET_KEY` and
  * `ROCKETMQ_SECURITY_TOKEN`; and what `Transport.layerConfig`,
- * `Reconnection.layerConfig` and `ResponseFutures.layerConfig` read. Options given here come first.
+ * `Reconnection.layerConfig` and `ResponseFutures.layerConfig` read. Options
+ * given here, unless they are `undefined`, come first.
  */
 export const layerConfig = (options?: RemotingClientOptions): Layer.Layer<RemotingClient, Config.ConfigError> =>
   Layer.effect(
     RemotingClient,
     Effect.gen(function*() {
       const read = yield* config
-      const credentials = yield* Config.option(credentialsConfig)
-      return yield* make({
-        ...read,
-        ...(credentials._tag === "Some" ? { credentials: credentials.value } : {}),
-        ...options
-      })
+      for (const [name, duration] of Object.entries(durations)) {
+        yield* ensureTakesTime(`ROCKETMQ_${duration}`, read[name as keyof typeof durations]!)
+      }
+      const version = read.version ?? MqVersion.current
+      yield* ensure(version >= 0 && version <= 32_767, `ROCKETMQ_VERSION must be 0 to 32767, and is ${version}`)
+      const credentials = yield* credentialsFromConfig
+      return yield* make({ ...read, ...defined({ credentials }), ...defined(options) })
     })
   ).pipe(Layer.provide([Transport.layerConfig, ResponseFutures.layerConfig, Reconnection.layerConfig]))

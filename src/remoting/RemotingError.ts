@@ -33,11 +33,14 @@ const Fields = {
   cause: Schema.optional(Schema.Defect())
 }
 
-const advice: Record<Outcome, string> = {
-  NotSent: "It was not sent.",
-  NotProcessed: "The server did not process it and it can be sent again.",
-  Unknown: "Whether the server executed it is unknown; send it again only if executing it twice does no harm."
+const known: Record<Outcome, string> = {
+  NotSent: "It was not sent",
+  NotProcessed: "The server did not process it",
+  Unknown: "Whether the server executed it is unknown"
 }
+
+const advice = (outcome: Outcome): string =>
+  outcome === "Unknown" ? "send it again only if executing it twice does no harm" : "it can be sent again"
 
 const describe = (reason: {
   readonly address: string
@@ -45,12 +48,12 @@ const describe = (reason: {
   readonly opaque?: number | undefined
   readonly outcome: Outcome
   readonly detail: string
+  readonly isRetryable: boolean
 }): string => {
-  const request = reason.code === undefined ? "" : `request ${reason.code}`
+  if (reason.code === undefined) return `${reason.detail} [${reason.address}]`
   const opaque = reason.opaque === undefined ? "" : ` (opaque ${reason.opaque})`
-  return request === ""
-    ? `${reason.detail} [${reason.address}]`
-    : `${request}${opaque} to ${reason.address}: ${reason.detail}. ${advice[reason.outcome]}`
+  const again = reason.isRetryable ? `; ${advice(reason.outcome)}` : ""
+  return `request ${reason.code}${opaque} to ${reason.address}: ${reason.detail}. ${known[reason.outcome]}${again}.`
 }
 
 /** The address is not `host:port`. */
@@ -149,7 +152,10 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>("effect-roc
   }
 }
 
-/** Every server that was reached within the deadline answered GO_AWAY (response code 1500). */
+/**
+ * A server answered GO_AWAY (response code 1500), and the request goes no
+ * further: its deadline, its `goAwayHops` or the policy ended it.
+ */
 export class GoAway extends Schema.TaggedError<GoAway>("effect-rocketmq/remoting/GoAway")("GoAway", {
   ...Fields,
   /** How many connections refused the request. */
@@ -275,8 +281,10 @@ export class RemotingError extends Schema.TaggedError<RemotingError>("effect-roc
   "RemotingError",
   { reason: Reason }
 ) {
-  override readonly cause = this.reason
-
+  /** The reason. A getter, since a property would make every print of an error twice as long. */
+  override get cause(): Reason {
+    return this.reason
+  }
   override get message(): string {
     return this.reason.message
   }

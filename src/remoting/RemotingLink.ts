@@ -28,7 +28,7 @@ import type { CallOwner, CallTable, PendingCall, RetryStep } from "./internal/pe
 import { Stage } from "./internal/pendingCall.ts"
 import type { Policy, ReconnectionPolicies } from "./Reconnection.ts"
 import type { ChannelOwner, ChannelSettings, Observe, Prepare } from "./RemotingChannel.ts"
-import { RemotingChannel, sizeOf } from "./RemotingChannel.ts"
+import { RemotingChannel } from "./RemotingChannel.ts"
 import type { Reason } from "./RemotingError.ts"
 import {
   ConnectFailed,
@@ -127,6 +127,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   private readonly scopes = new Map<RemotingChannel, Scope.Closeable>()
   private readonly avoid = new Map<string, number>()
   private validating: RemotingChannel | undefined = undefined
+  private endValidation: () => void = () => {}
   private status: LinkStatus = "Idle"
   private generation: number
   /** Generation of the last channel that was active, for `Reconnected`. */
@@ -161,7 +162,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   /** Takes a new call. Those that wait for a channel may not hold more bytes than one that does not take them. */
   submit(call: PendingCall): void {
     const { maxUnsentBytes } = this.host.settings
-    if (this.current === undefined && this.waitingBytes + sizeOf(call.request) > maxUnsentBytes) {
+    if (this.current === undefined && this.waitingBytes + call.size > maxUnsentBytes) {
       this.host.futures.fail(call, Failures.tooMany(call, maxUnsentBytes, "unsent bytes"))
     } else this.send(call)
   }
@@ -195,7 +196,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     call.stage = Stage.Waiting
     call.table = this
     this.waiting.add(call)
-    this.waitingBytes += sizeOf(call.request)
+    this.waitingBytes += call.size
     this.connect()
   }
 
@@ -204,7 +205,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   }
 
   remove(call: PendingCall): void {
-    if (this.waiting.delete(call)) this.waitingBytes -= sizeOf(call.request)
+    if (this.waiting.delete(call)) this.waitingBytes -= call.size
     else this.repeating.delete(call)
   }
 
@@ -320,11 +321,12 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.release(channel)
     // The dial that made it tells its story, unless it is not to go on.
     if (channel === this.validating) {
+      this.endValidation()
       if (this.host.closing()) this.tell("Close", channel, reason.detail)
       return
     }
     if (this.drainingChannels.delete(channel)) {
-      this.tell("Close", channel, reason.detail)
+      this.tellEnd(channel, reason)
       return
     }
     if (channel !== this.current) return
@@ -338,18 +340,23 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       this.knownAt = this.host.futures.now()
       this.shun(channel)
     }
+    this.tellEnd(channel, reason)
+    this.connect()
+  }
+
+  private tellEnd(channel: RemotingChannel, reason: Reason): void {
     if (reason._tag !== "ShuttingDown" && (reason._tag !== "ChannelClosed" || reason.cause !== undefined)) {
       this.tell("Exception", channel, reason.detail, reason.cause ?? reason)
     }
     this.tell("Close", channel, reason.detail, reason.cause)
-    this.connect()
   }
 
   /** The first GO_AWAY retires a channel: nothing new is written to it. */
   goAwaySeen(channel: RemotingChannel): void {
     if (channel === this.validating) {
-      // Whatever the registration makes of it, this channel is no good.
+      // Whatever the registrations make of it, this channel is no good.
       channel.retire(this)
+      this.endValidation()
       return
     }
     if (channel !== this.current) return
@@ -373,6 +380,13 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     const { times } = this.host
     for (const channel of [this.current, this.validating, ...this.drainingChannels]) {
       if (channel !== undefined) tendFrame(channel, now, times.frame)
+    }
+    for (const channel of [...this.drainingChannels]) {
+      tendTraffic(channel, now)
+      // Requests have deadlines; handlers and answers that nobody reads have none.
+      if (channel.pending === 0 && now - channel.lastHeard >= times.idle) {
+        channel.end(channel.closedReason(`it was to drain, and was silent for ${times.idle} ms`))
+      }
     }
     if (this.used || this.current !== undefined) {
       this.used = false
@@ -677,7 +691,12 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.status = "Validating"
     const millis = this.host.times.registration
     const peer = this.host.direct.vitalPeer(channel)
+    // Nobody waits for registrations on a channel that has become useless.
+    const useless = Effect.callback<never, Error>((resume) => {
+      this.endValidation = () => resume(Effect.fail(new Error("the connection ended")))
+    })
     return Effect.forEach([...this.host.registrations], (register) => register(peer), { discard: true }).pipe(
+      Effect.raceFirst(useless),
       Effect.timeoutOrElse({
         duration: Duration.millis(millis),
         orElse: () => Effect.fail(new Error(`it took longer than ${millis} ms`))

@@ -23,6 +23,7 @@ import { makeFork } from "./internal/fibers.ts"
 import { Handlers, registered } from "./internal/handlers.ts"
 import { tendFrame, tendTraffic } from "./internal/housekeeping.ts"
 import * as Metrics from "./internal/metrics.ts"
+import { defined } from "./internal/settings.ts"
 import type { ChannelOwner, ChannelSettings } from "./RemotingChannel.ts"
 import { RemotingChannel } from "./RemotingChannel.ts"
 import type { ListenFailed, Reason } from "./RemotingError.ts"
@@ -50,6 +51,8 @@ export interface RemotingServerOptions {
   readonly maxHandlers?: number | undefined
   /** Bytes of requests to a peer that may wait for it to read. Default: 64 MiB. */
   readonly maxUnsentBytes?: number | undefined
+  /** Requests to peers that may wait for an answer, at most. Default: 65,535. */
+  readonly maxInFlight?: number | undefined
   /** Timeout of requests to peers that name none. Default: 3 seconds. */
   readonly timeout?: Duration.Input | undefined
   /** A connection on which nothing happens for so long is closed. Default: 120 seconds. */
@@ -71,7 +74,7 @@ export interface RemotingServerOptions {
    * 5.3.2 do.
    */
   readonly goAwayGate?: number | undefined
-  /** Value of the metrics' attribute `server`, unique in its process. Default: `remoting`. */
+  /** Value of the metrics' attribute `server`. Names in use get a number: `remoting-2`. Default: `remoting`. */
   readonly name?: string | undefined
   /** Whether to register metrics. Default: `true`. */
   readonly metrics?: boolean | undefined
@@ -141,7 +144,7 @@ export const make = Effect.fnUntraced(function*(
   const graceful = options.enableShutdownGracefully === true
   // Of its own: deadlines and housekeeping go on while the server's scope closes and drains.
   const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
-  const futures = yield* Scope.provide(ResponseFutures.make(), scope)
+  const futures = yield* Scope.provide(ResponseFutures.make({ maxInFlight: options.maxInFlight }), scope)
   const fork = yield* Scope.provide(makeFork, scope)
   const events = new EventHub()
   const settings: ChannelSettings = {
@@ -277,19 +280,23 @@ export const make = Effect.fnUntraced(function*(
       kind: "counter",
       read
     })
-    yield* Metrics.register([
-      {
-        name: "rocketmq_remoting_server_connections",
-        description: "Open connections",
-        kind: "gauge",
-        read: () => channels.size
-      },
-      counter("requests", "Requests handed to a handler", () => counts.requests),
-      counter("go_aways", "Requests answered with GO_AWAY", () => counts.goAways),
-      counter("dropped_oneways", "Oneway requests dropped while draining", () => counts.droppedOneways),
-      counter("bytes_sent", "Bytes handed to connections", () => settings.traffic.bytesOut),
-      counter("bytes_received", "Bytes received", () => settings.traffic.bytesIn)
-    ], { server: options.name ?? "remoting" })
+    yield* Metrics.register(
+      [
+        {
+          name: "rocketmq_remoting_server_connections",
+          description: "Open connections",
+          kind: "gauge",
+          read: () => channels.size
+        },
+        counter("requests", "Requests handed to a handler", () => counts.requests),
+        counter("go_aways", "Requests answered with GO_AWAY", () => counts.goAways),
+        counter("dropped_oneways", "Oneway requests dropped while draining", () => counts.droppedOneways),
+        counter("bytes_sent", "Bytes handed to connections", () => settings.traffic.bytesOut),
+        counter("bytes_received", "Bytes received", () => settings.traffic.bytesIn)
+      ],
+      "server",
+      options.name ?? "remoting"
+    )
   }
 
   return {
@@ -319,7 +326,7 @@ export const layer: Layer.Layer<RemotingServer, ListenFailed> = layerWith({})
 /** What {@link layerConfig} reads. */
 export const config: Config.Config<RemotingServerOptions> = Config.all({
   host: Config.String("HOST").pipe(Config.withDefault("127.0.0.1")),
-  port: Config.Int("PORT").pipe(Config.withDefault(0)),
+  port: Config.Port("PORT").pipe(Config.withDefault(0)),
   enableShutdownGracefully: Config.Boolean("ENABLE_SHUTDOWN_GRACEFULLY").pipe(Config.withDefault(false)),
   shutdownWaitTime: Config.Duration("SHUTDOWN_WAIT_TIME").pipe(Config.withDefault(Duration.seconds(30)))
 }).pipe(Config.nested("ROCKETMQ_SERVER"))
@@ -327,11 +334,12 @@ export const config: Config.Config<RemotingServerOptions> = Config.all({
 /**
  * The server over plain TCP from configuration: `ROCKETMQ_SERVER_HOST`,
  * `ROCKETMQ_SERVER_PORT`, `ROCKETMQ_SERVER_ENABLE_SHUTDOWN_GRACEFULLY` and
- * `ROCKETMQ_SERVER_SHUTDOWN_WAIT_TIME`. Options given here come first.
+ * `ROCKETMQ_SERVER_SHUTDOWN_WAIT_TIME`. Options given here, unless they are
+ * `undefined`, come first.
  */
 export const layerConfig = (
   options?: RemotingServerOptions
 ): Layer.Layer<RemotingServer, ListenFailed | Config.ConfigError> =>
-  Layer.effect(RemotingServer, Effect.flatMap(config, (read) => make({ ...read, ...options }))).pipe(
+  Layer.effect(RemotingServer, Effect.flatMap(config, (read) => make({ ...read, ...defined(options) }))).pipe(
     Layer.provide(tcp)
   )

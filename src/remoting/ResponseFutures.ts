@@ -18,6 +18,7 @@ import * as Failures from "./internal/failures.ts"
 import { type Fork, makeFork } from "./internal/fibers.ts"
 import type { CallTable, PendingCall } from "./internal/pendingCall.ts"
 import { Stage } from "./internal/pendingCall.ts"
+import { ensure } from "./internal/settings.ts"
 import type { RemotingError } from "./RemotingError.ts"
 
 /** Options of {@link ResponseFutures}. */
@@ -105,9 +106,14 @@ export class Futures {
     this.tables.delete(table)
   }
 
-  /** Takes a call in. `false`: too many are in flight. */
+  /** Takes a call in. `false`: it was settled at once, since it has no time or too many are in flight. */
   submit(call: PendingCall): boolean {
-    if (this.inFlight >= this.maxInFlight && !call.options.vital) return false
+    const { timeoutMillis, vital } = call.options
+    // Not a number is no time either.
+    if (!(timeoutMillis > 0)) return this.reject(call, Failures.timeout(call, `a timeout of ${timeoutMillis} ms`))
+    if (this.inFlight >= this.maxInFlight && !vital) {
+      return this.reject(call, Failures.tooMany(call, this.maxInFlight, "requests in flight"))
+    }
     this.inFlight++
     call.sequence = ++this.sequence
     this.deadlines.add(call)
@@ -152,10 +158,11 @@ export class Futures {
     call.resume(Exit.fail(error))
   }
 
-  /** The failure of a call that {@link submit} did not take. */
-  reject(call: PendingCall): Exit.Exit<never, RemotingError> {
+  private reject(call: PendingCall, error: RemotingError): false {
+    call.stage = Stage.Settled
     this.notSent++
-    return Exit.fail(Failures.tooMany(call, this.maxInFlight, "requests in flight"))
+    call.resume(Exit.fail(error))
+    return false
   }
 
   /** The caller no longer waits. */
@@ -189,7 +196,13 @@ export class Futures {
   /** The one sweeper: sleeps until the earliest deadline, as long as there is one. */
   private readonly sweep: Effect.Effect<void> = Effect.suspend(() => {
     const wait = this.wakeAt - this.now()
-    if (wait > rounding) return Effect.flatMap(this.clockSleep(wait), () => this.sweep)
+    // Never on the stack of who submits: that call is not on its way yet.
+    return Effect.andThen(wait > rounding ? Effect.sleep(wait) : Effect.yieldNow, this.due)
+  })
+
+  private readonly due: Effect.Effect<void> = Effect.suspend(() => {
+    const wait = this.wakeAt - this.now()
+    if (wait > rounding) return this.sweep
     // After a blocked event loop, answers may have arrived that nobody has
     // read: they are better than a time-out. Two turns let them in.
     const expire = wait < -blocked
@@ -200,8 +213,6 @@ export class Futures {
       return this.wakeAt === Infinity ? Effect.void : this.sweep
     })
   })
-
-  private readonly clockSleep = (millis: number): Effect.Effect<void> => Effect.sleep(millis)
 
   private readonly expire = Effect.sync(() => {
     for (const call of this.deadlines.takeDue(this.now() + rounding)) {
@@ -254,9 +265,13 @@ export const layer: Layer.Layer<ResponseFutures> = layerWith({})
 export const layerConfig: Layer.Layer<ResponseFutures, Config.ConfigError> = Layer.fresh(
   Layer.effect(
     ResponseFutures,
-    Effect.flatMap(
-      Config.Int("MAX_IN_FLIGHT").pipe(Config.withDefault(65_535), Config.nested("ROCKETMQ")),
-      (maxInFlight) => make({ maxInFlight })
-    )
+    Effect.gen(function*() {
+      const maxInFlight = yield* Config.Int("MAX_IN_FLIGHT").pipe(
+        Config.withDefault(65_535),
+        Config.nested("ROCKETMQ")
+      )
+      yield* ensure(maxInFlight >= 0, `ROCKETMQ_MAX_IN_FLIGHT must not be negative, and is ${maxInFlight}`)
+      return yield* make({ maxInFlight })
+    })
   )
 )

@@ -3,7 +3,6 @@
  * above it sees a {@link Connection}.
  */
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,6 +15,7 @@ import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { format } from "./Address.ts"
+import { ensure, invalid } from "./internal/settings.ts"
 import * as Socks5 from "./internal/socks5.ts"
 import { ListenFailed } from "./RemotingError.ts"
 
@@ -534,14 +534,11 @@ export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, make())
 const readFile = (path: string): Effect.Effect<string, Config.ConfigError> =>
   Effect.tryPromise({
     try: () => Fs.readFile(path, "utf8"),
-    catch: (cause) =>
-      new Config.ConfigError(
-        new ConfigProvider.SourceError({ message: `cannot read ${path}: ${errorText(cause)}`, cause })
-      )
+    catch: (cause) => invalid(`cannot read ${path}: ${errorText(cause)}`, cause)
   })
 
-/** What {@link layerConfig} reads. */
-const config = Config.all({
+/** What {@link layerConfig} reads, before it reads the files. */
+export const config = Config.all({
   tls: Config.all({
     enable: Config.Boolean("ENABLE").pipe(Config.withDefault(false)),
     caFile: Config.option(Config.String("CA_FILE")),
@@ -560,6 +557,13 @@ const config = Config.all({
 
 const fromConfig = Effect.gen(function*() {
   const { socks, tls } = yield* config
+  const { enable, ...parts } = tls
+  const given = Object.values(parts).some((one) => Option.isSome<unknown>(one))
+  yield* ensure(enable || !given, "ROCKETMQ_TLS_ENABLE must be true where other ROCKETMQ_TLS_ settings are given")
+  yield* ensure(
+    Option.isSome(tls.certFile) === Option.isSome(tls.keyFile),
+    "ROCKETMQ_TLS_CERT_FILE and ROCKETMQ_TLS_KEY_FILE belong together"
+  )
   const file = (path: Option.Option<string>) => Option.isNone(path) ? Effect.undefined : readFile(path.value)
   const key = yield* file(tls.keyFile)
   const options: TcpOptions = {
@@ -587,7 +591,8 @@ const fromConfig = Effect.gen(function*() {
 /**
  * TCP from configuration: `ROCKETMQ_TLS_ENABLE` with `ROCKETMQ_TLS_CA_FILE`,
  * `ROCKETMQ_TLS_CERT_FILE`, `ROCKETMQ_TLS_KEY_FILE` (PEM files, read once),
- * `ROCKETMQ_TLS_PASSPHRASE` and `ROCKETMQ_TLS_SERVER_NAME`;
+ * `ROCKETMQ_TLS_PASSPHRASE` and `ROCKETMQ_TLS_SERVER_NAME`, none of which may
+ * be given without it;
  * `ROCKETMQ_SOCKS_HOST` with `ROCKETMQ_SOCKS_PORT` (1080),
  * `ROCKETMQ_SOCKS_USERNAME` and `ROCKETMQ_SOCKS_PASSWORD`. Default: plain TCP.
  */

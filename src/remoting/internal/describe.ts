@@ -1,5 +1,9 @@
+import { RemotingError } from "../RemotingError.ts"
+
 /** What went wrong, in words, whatever was thrown or failed with. */
 export const describe = (cause: unknown): string => {
+  // What to do about it is said once, by the error that carries this one.
+  if (cause instanceof RemotingError) return cause.reason.detail
   if (cause instanceof Error) return cause.message
   try {
     return String(cause)

@@ -9,9 +9,8 @@ import type { Peer } from "../RemotingHandler.ts"
 import type { RemotingRequest } from "../RemotingRequest.ts"
 import type { Futures } from "../ResponseFutures.ts"
 import * as Failures from "./failures.ts"
-import { suspend } from "./handlers.ts"
 import type { CallOptions, CallOwner } from "./pendingCall.ts"
-import { PendingCall, Stage } from "./pendingCall.ts"
+import { PendingCall } from "./pendingCall.ts"
 
 /** Makes calls on channels, for one client or server. */
 export class DirectCalls {
@@ -70,7 +69,8 @@ export class DirectCalls {
       invoke: (request, options) =>
         this.call(channel, request, options?.timeout, false, defaults) as Effect.Effect<RemotingCommand, RemotingError>,
       invokeOneway: (request, options) => Effect.asVoid(this.call(channel, request, options?.timeout, true, defaults)),
-      suspend: suspend(channel),
+      // Nothing runs here that could give way; a handler gets a peer of its own.
+      suspend: (effect) => effect,
       isOpen: () => !channel.closed,
       close: () => channel.end(channel.closedReason("it was closed on this side"))
     }
@@ -105,10 +105,8 @@ export class DirectCalls {
       channel.now() + options.timeoutMillis,
       done
     )
-    if (!futures.submit(call)) {
-      call.stage = Stage.Settled
-      done(futures.reject(call))
-    } else if (channel.closed) {
+    if (!futures.submit(call)) return call
+    if (channel.closed) {
       futures.fail(call, Failures.closed(call, channel.closedReason("the channel is closed")))
     } else if (!channel.send(call)) {
       futures.fail(call, Failures.tooMany(call, this.maxUnsentBytes, "unsent bytes"))

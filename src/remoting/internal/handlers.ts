@@ -24,7 +24,12 @@ const bind = <R>(handler: Handler<R>, context: Context.Context<R>): Registered =
   const runFork = Effect.runForkWith(context)
   return (command, peer, done) =>
     runFork(
-      Effect.onExit(Effect.suspend(() => handler(command, peer)), (exit) => Effect.sync(() => done(exit)))
+      Effect.onExit(Effect.suspend(() => handler(command, peer)), (exit) => {
+        done(exit)
+        return Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
+          ? Effect.logWarning(`the handler of request ${command.code} failed`, exit.cause)
+          : Effect.void
+      })
     )
 }
 
@@ -50,7 +55,8 @@ export const registered = <R>(
 
 export class Handlers {
   private readonly byCode = new Map<number, Array<Registered>>()
-  private fallback: Registered | undefined
+  /** Handlers of codes that have none; the newest counts. */
+  private readonly fallbacks: Array<Registered> = []
   /** Codes whose handlers have gone, and whether the fallback has. */
   private readonly gone = new Set<number>()
   private fallbackGone = false
@@ -79,17 +85,19 @@ export class Handlers {
 
   /** The handler of codes that have none. */
   registerFallback(handler: Registered): () => void {
-    const previous = this.fallback
-    this.fallback = handler
+    const { fallbacks } = this
+    fallbacks.push(handler)
+    this.fallbackGone = false
     return () => {
-      if (this.fallback === handler) this.fallback = previous
-      this.fallbackGone = this.fallback === undefined
+      const index = fallbacks.indexOf(handler)
+      if (index >= 0) fallbacks.splice(index, 1)
+      this.fallbackGone = fallbacks.length === 0
     }
   }
 
   find(code: number): Registered | undefined {
     const stack = this.byCode.get(code)
-    return stack === undefined ? this.fallback : stack[stack.length - 1]
+    return stack === undefined ? this.fallbacks[this.fallbacks.length - 1] : stack[stack.length - 1]
   }
 
   /** Whether a code that has no handler now had one. */
@@ -110,8 +118,18 @@ export class Handlers {
     }
     channel.running++
     channel.handlers++
-    const fiber = handler(command, peer, (exit) => this.done(channel, command, exit))
+    const permit = new Permit(channel)
+    const fiber = handler(
+      command,
+      { ...peer, suspend: (effect) => permit.suspend(effect) },
+      (exit) => this.done(channel, command, exit)
+    )
     if (fiber.pollUnsafe() !== undefined) return
+    if (channel.closed) {
+      // It closed the channel itself.
+      fiber.interruptUnsafe()
+      return
+    }
     const running = this.fibers.get(channel) ?? new Set()
     this.fibers.set(channel, running)
     running.add(fiber)
@@ -146,15 +164,24 @@ export class Handlers {
   }
 }
 
-/** What a suspended handler gives back while it waits. */
-export const suspend =
-  (channel: RemotingChannel) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.suspend(() => {
-      channel.running--
+/** The right of one handler to run. Given back once, however often it waits at the same time. */
+class Permit {
+  private readonly channel: RemotingChannel
+  private waits = 0
+
+  constructor(channel: RemotingChannel) {
+    this.channel = channel
+  }
+
+  suspend<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      if (this.waits++ === 0) this.channel.running--
       return Effect.ensuring(
         effect,
         Effect.sync(() => {
-          channel.running++
+          if (--this.waits === 0) this.channel.running++
         })
       )
     })
+  }
+}

@@ -2,7 +2,7 @@
  * Metrics that cost the hot path nothing: counts are plain numbers, read when
  * somebody takes a snapshot.
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
@@ -18,16 +18,26 @@ export interface Reading {
 
 const ignore = () => {}
 
-/** Registers the readings until the scope closes. */
+/** Names in use, by registry: two of one name would hide each other's series. */
+const names = new WeakMap<object, Set<string>>()
+
+/** Registers the readings until the scope closes, under a name that nobody else has. */
 export const register = Effect.fnUntraced(function*(
   readings: ReadonlyArray<Reading>,
-  attributes: Readonly<Record<string, string>>
+  kind: string,
+  wanted: string
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const context: Context.Context<never> = yield* Effect.context<never>()
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const taken = names.get(registry) ?? new Set()
+  names.set(registry, taken)
+  let name = wanted
+  for (let number = 2; taken.has(`${kind} ${name}`); number++) name = `${wanted}-${number}`
+  taken.add(`${kind} ${name}`)
   const registrations = readings.map((reading) => {
     const options = {
       description: reading.description,
-      attributes: { ...attributes, ...reading.attributes }
+      attributes: { [kind]: name, ...reading.attributes }
     }
     return reading.kind === "counter"
       ? Metric.registerUnsafe(Metric.counter(reading.name, { ...options, incremental: true }), context, {
@@ -41,5 +51,10 @@ export const register = Effect.fnUntraced(function*(
         modify: ignore
       })
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => registrations.forEach((registration) => registration.remove())))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const registration of registrations) registration.remove()
+      taken.delete(`${kind} ${name}`)
+    })
+  )
 })

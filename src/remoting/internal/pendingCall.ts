@@ -57,6 +57,14 @@ export interface CallTable {
   readonly remove: (call: PendingCall, stage: number) => void
 }
 
+/** What a request or a reply that waits is taken to occupy: its body, and 256 bytes. */
+export const sizeOf = (message: { readonly body?: Uint8Array | undefined }): number => {
+  const { body } = message
+  if (body === undefined) return 256
+  if (!(body instanceof Uint8Array)) throw new TypeError("a body is a Uint8Array")
+  return 256 + body.length
+}
+
 /**
  * The call is also the Effect that gives it up, for `Effect.callback` to run
  * on interruption: two objects less per request than an Effect made for it.
@@ -85,6 +93,8 @@ export class PendingCall extends Effectable.Class<void> {
   readonly request: RemotingRequest
   readonly oneway: boolean
   readonly options: CallOptions
+  /** Bytes that it is taken to occupy while it waits. */
+  readonly size: number
   /** Monotonic milliseconds. */
   readonly deadline: number
   readonly resume: (exit: Exit.Exit<RemotingCommand | undefined, RemotingError>) => void
@@ -106,6 +116,7 @@ export class PendingCall extends Effectable.Class<void> {
     this.request = request
     this.oneway = oneway
     this.options = options
+    this.size = sizeOf(request)
     this.deadline = deadline
     this.resume = resume
   }
