@@ -12,6 +12,7 @@ import type { ExtFields, RemotingCommand, SerializeType } from "../protocol/Remo
 import { onewayFlag, responseFlag } from "../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../protocol/ResponseCode.ts"
 import { describe } from "./internal/describe.ts"
+import { OpaqueTable } from "./internal/opaqueTable.ts"
 import type { CallOwner, CallTable, PendingCall } from "./internal/pendingCall.ts"
 import { sizeOf, Stage } from "./internal/pendingCall.ts"
 import type { Reason } from "./RemotingError.ts"
@@ -122,7 +123,7 @@ export class RemotingChannel implements CallTable {
   prepare: Prepare | undefined = undefined
   observe: Observe | undefined = undefined
 
-  private readonly calls = new Map<number, PendingCall>()
+  private readonly calls = new OpaqueTable()
   private readonly settings: ChannelSettings
   private readonly futures: Futures
   private readonly owner: ChannelOwner
@@ -204,7 +205,7 @@ export class RemotingChannel implements CallTable {
   }
 
   has(opaque: number): boolean {
-    return this.calls.has(opaque)
+    return this.calls.get(opaque) !== undefined
   }
 
   /**
@@ -303,9 +304,8 @@ export class RemotingChannel implements CallTable {
     else this.connection.destroy()
     this.futures.close(this)
     // Copied first: those who are told may submit the next request.
-    const written = [...this.calls.values(), ...this.oneways]
+    const written = [...this.calls.take(), ...this.oneways]
     const unwritten = this.queue.filter((call) => this.isQueued(call))
-    this.calls.clear()
     this.queue = []
     this.queued = 0
     this.queuedBytes = 0
@@ -455,7 +455,7 @@ export class RemotingChannel implements CallTable {
     call.stage = Stage.Written
     call.opaque = opaque
     if (call.oneway) this.oneways.push(call)
-    else this.calls.set(opaque, call)
+    else this.calls.add(call)
   }
 
   /** The request has left the queue already, so it must not be removed from it again. */
