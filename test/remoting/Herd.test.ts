@@ -33,7 +33,6 @@ const spread = (before: "goAway" | "close") =>
     net.balance(balanced, [first.address])
     const clients = yield* Effect.forEach(Array.from({ length: count }), () => client({}, Reconnection.make()))
     yield* Effect.forEach(clients, (c) => c.invoke(balanced, { code: echoCode }))
-    yield* pass("10 seconds")
     net.balance(balanced, survivors.map((survivor) => survivor.address))
     dying = true
     const epoch = yield* now
