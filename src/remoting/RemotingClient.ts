@@ -20,7 +20,6 @@ import * as Tracer from "effect/Tracer"
 import { LanguageCode } from "../protocol/LanguageCode.ts"
 import * as MqVersion from "../protocol/MqVersion.ts"
 import type { FrameLimits } from "../protocol/RemotingCodec.ts"
-import { defaultFrameLimits } from "../protocol/RemotingCodec.ts"
 import type { RemotingCommand, SerializeType } from "../protocol/RemotingCommand.ts"
 import type { Address } from "./Address.ts"
 import { parse } from "./Address.ts"
@@ -33,6 +32,7 @@ import * as Failures from "./internal/failures.ts"
 import { type Fork, makeFork } from "./internal/fibers.ts"
 import { Handlers, registered } from "./internal/handlers.ts"
 import * as Metrics from "./internal/metrics.ts"
+import { channelSettings, millis } from "./internal/options.ts"
 import type { CallOptions } from "./internal/pendingCall.ts"
 import { PendingCall } from "./internal/pendingCall.ts"
 import { defined, ensure, ensureTakesTime } from "./internal/settings.ts"
@@ -163,9 +163,6 @@ export class RemotingClient extends Context.Service<RemotingClient, Service>()(
   "effect-rocketmq/remoting/RemotingClient"
 ) {}
 
-const millis = (input: Duration.Input | undefined, fallback: number): number =>
-  input === undefined ? fallback : Duration.toMillis(input)
-
 /** Timeouts below this are counted from the call itself; longer ones may end early by as long as its turn had run. */
 const exactMillis = 1_000
 
@@ -198,15 +195,7 @@ export const make = Effect.fnUntraced(function*(
   const fork = yield* Scope.provide(makeFork, scope)
   const events = new EventHub()
 
-  const settings: ChannelSettings = {
-    language: options.language ?? LanguageCode.OTHER,
-    version: options.version ?? MqVersion.current,
-    serialization: options.serialization ?? "JSON",
-    limits: { ...defaultFrameLimits, ...options.limits },
-    maxUnsentBytes: options.maxUnsentBytes ?? 67_108_864,
-    pauseReads: false,
-    traffic: { bytesIn: 0, bytesOut: 0 }
-  }
+  const settings = channelSettings(options, false)
   const defaults: CallOptions = {
     timeoutMillis: millis(options.timeout, 3_000),
     goAwayHops: Infinity,

@@ -13,7 +13,6 @@ import type * as Stream from "effect/Stream"
 import { LanguageCode } from "../protocol/LanguageCode.ts"
 import * as MqVersion from "../protocol/MqVersion.ts"
 import type { FrameLimits } from "../protocol/RemotingCodec.ts"
-import { defaultFrameLimits } from "../protocol/RemotingCodec.ts"
 import type { RemotingCommand, SerializeType } from "../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../protocol/ResponseCode.ts"
 import type { ChannelEvent, ChannelEventType } from "./ChannelEvent.ts"
@@ -23,8 +22,9 @@ import { makeFork } from "./internal/fibers.ts"
 import { Handlers, registered } from "./internal/handlers.ts"
 import { tendFrame, tendTraffic } from "./internal/housekeeping.ts"
 import * as Metrics from "./internal/metrics.ts"
+import { channelSettings, millis } from "./internal/options.ts"
 import { defined } from "./internal/settings.ts"
-import type { ChannelOwner, ChannelSettings } from "./RemotingChannel.ts"
+import type { ChannelOwner } from "./RemotingChannel.ts"
 import { RemotingChannel } from "./RemotingChannel.ts"
 import type { ListenFailed, Reason } from "./RemotingError.ts"
 import { ShuttingDown } from "./RemotingError.ts"
@@ -133,9 +133,6 @@ const goAway: RemotingReply = { code: ResponseCode.GO_AWAY, remark: "please go a
 
 const tendMillis = 1_000
 
-const millis = (input: Duration.Input | undefined, fallback: number): number =>
-  input === undefined ? fallback : Duration.toMillis(input)
-
 /** A server in the current scope, listening. */
 export const make = Effect.fnUntraced(function*(
   options: RemotingServerOptions = {}
@@ -147,15 +144,7 @@ export const make = Effect.fnUntraced(function*(
   const futures = yield* Scope.provide(ResponseFutures.make({ maxInFlight: options.maxInFlight }), scope)
   const fork = yield* Scope.provide(makeFork, scope)
   const events = new EventHub()
-  const settings: ChannelSettings = {
-    language: options.language ?? LanguageCode.OTHER,
-    version: options.version ?? MqVersion.current,
-    serialization: options.serialization ?? "JSON",
-    limits: { ...defaultFrameLimits, ...options.limits },
-    maxUnsentBytes: options.maxUnsentBytes ?? 67_108_864,
-    pauseReads: true,
-    traffic: { bytesIn: 0, bytesOut: 0 }
-  }
+  const settings = channelSettings(options, true)
   const handlers = new Handlers(options.maxHandlers ?? 128)
   const direct = new DirectCalls(futures, millis(options.timeout, 3_000), settings.maxUnsentBytes, () => {})
   const gate = options.goAwayGate ?? MqVersion.goAwayGate
