@@ -519,8 +519,8 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       Effect.onExit(this.supervise, (exit) =>
         Effect.sync(() => {
           this.connecting = false
-          for (const channel of [...this.drainingChannels]) channel.checkDrained()
           if (this.host.closing()) return
+          for (const channel of [...this.drainingChannels]) channel.checkDrained()
           if (Exit.isFailure(exit)) {
             this.giveUp(
               new ConnectFailed({
