@@ -157,6 +157,8 @@ export interface ServerWire {
   /** Nothing gets through, either way, until it is lifted; nothing is lost. */
   held: boolean
   readonly holding: Set<Meddling>
+  /** Its handlers are registered. */
+  open: boolean
   /** Happens to the next answers, one each. */
   readonly answers: Array<AnswerFault>
 }
@@ -288,7 +290,10 @@ export const meddleWith = (
   Context.make(Transport, {
     ...transport,
     listen: (options, accept) =>
-      transport.listen(options, (connection) => accept(new Meddling(connection, wire, sender, log)))
+      transport.listen(options, (connection) => {
+        if (wire.open) accept(new Meddling(connection, wire, sender, log))
+        else connection.destroy()
+      })
   })
 
 /** Lets through what was held. */

@@ -141,8 +141,8 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     breaks: "a deadline that has passed is noticed at once",
     file: futures,
-    search: "    const wait = this.wakeAt - this.now()\n",
-    replace: "    const wait = this.wakeAt + 1 - this.now()\n",
+    search: "    const wait = this.wakeAt - this.now()\n    // Never",
+    replace: "    const wait = this.wakeAt + 1 - this.now()\n    // Never",
     killedBy: ["remoting/RemotingClient.test.ts"]
   },
   {
