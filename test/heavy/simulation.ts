@@ -347,10 +347,9 @@ class Run {
   private stop(server: Server): void {
     const { running } = server
     if (running === undefined) return
-    const { draining } = server
-    this.goes(server, running.service.stop)
-    // A drain that was begun takes its time.
-    if (!draining) this.goes(server, Scope.close(running.scope, Exit.void))
+    // A drain that was begun takes its time, and closes the scope itself.
+    const { stop } = running.service
+    this.goes(server, server.draining ? stop : Effect.andThen(stop, Scope.close(running.scope, Exit.void)))
   }
 
   private goes(server: Server, effect: Effect.Effect<void>): void {
@@ -453,7 +452,7 @@ class Run {
 
   private register(client: Client): void {
     if (client.registration !== undefined) return
-    client.registration = Scope.makeUnsafe()
+    const scope = Scope.makeUnsafe()
     const timeoutMillis = client.plan.registrationMillis
     this.do(
       client.service.onValidate((peer) =>
@@ -465,8 +464,9 @@ class Run {
           ),
           (response) => response?.code === ResponseCode.SUCCESS ? Effect.void : Effect.fail(new Error("not registered"))
         )
-      ).pipe(Scope.provide(client.registration))
+      ).pipe(Scope.provide(scope))
     )
+    client.registration = scope
   }
 
   // --- requests -------------------------------------------------------------
