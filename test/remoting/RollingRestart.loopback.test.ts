@@ -12,10 +12,12 @@ import { checkEvents, checkHistory } from "../support/history.ts"
 import { host, overTcp, until } from "./loopback.ts"
 import { client, echoCode, recordEvents } from "./support.ts"
 
+// A drain in operation takes a second or longer and requests come as fast as they like: here both ends share two cores,
+// and thirty drains are to take less than twenty seconds.
 const cycles = 10
 
 /** A drain lasts so long; the balancer sends connections to the dying server for the first part of it. */
-const graceMillis = 350
+const graceMillis = 500
 const deregisterMillis = 100
 
 /** Executing a request takes up to so long. */
@@ -24,7 +26,7 @@ const handlerMillis = 20
 const callers = 64
 
 /** Requests that come whether or not earlier ones were answered. */
-const openLoopPerSecond = 500
+const openLoopPerSecond = 1_000
 
 const timeoutMillis = 3_000
 
@@ -156,7 +158,7 @@ describe("rolling restarts under load", () => {
         // Of two drains in a row at least one meets the client.
         assert.isAtLeast(swaps, cycles)
         assert.isAtLeast(goAways, swaps)
-        assert.isAtLeast(calls.length, 1_000 * cycles)
+        assert.isAtLeast(calls.length, 2_000 * cycles)
       }).pipe(overTcp),
     60_000
   )
