@@ -225,8 +225,8 @@ describe("two thousand swaps under load", () => {
         for (const kind of ["Socket", "Server", "Fiber"] as const) {
           assert.isAtMost(late[kind], early[kind] + 2, kind)
         }
-        // Not one object for ten swaps.
-        assert.isAtMost(late.Object - early.Object, (swaps - warmUp) / 10)
+        // Less than one object for four swaps: what the callers were answered last is a hundred.
+        assert.isAtMost(late.Object - early.Object, (swaps - warmUp) / 4)
         const { margin, slope } = regression(samples)
         assert(
           slope <= allowedPerSwap || slope - margin <= 0,
