@@ -237,6 +237,6 @@ describe("two thousand swaps under load", () => {
         assert.strictEqual(listeners(), listenersBefore)
         assert.deepStrictEqual(warnings, [])
       }),
-    120_000
+    200_000
   )
 })
