@@ -98,7 +98,11 @@ export interface ServerStats {
 export interface Service {
   /** The bound `ip:port`. */
   readonly address: string
-  /** Serves a code until the scope closes. The newest handler of a code counts. */
+  /**
+   * Serves a code until the scope closes. The newest handler of a code counts.
+   * The server listens from the start: register before the first asynchronous
+   * step, or early clients are told that the code is not supported.
+   */
   readonly handle: <R>(code: number, handler: Handler<R>) => Effect.Effect<void, never, R | Scope.Scope>
   /** Serves the codes that have no handler; without it they get REQUEST_CODE_NOT_SUPPORTED (3). */
   readonly handleOther: <R>(handler: Handler<R>) => Effect.Effect<void, never, R | Scope.Scope>
