@@ -109,10 +109,15 @@ try {
   const modules = paths
     .filter((path) => path.startsWith("src/"))
     .map((path) => path.slice("src/".length, -".ts".length))
-  const open = modules.filter((module) => module !== "index" && !module.includes("internal/"))
+  // What the exports map closes beside internal/: modules that others are made of, whose types are not for users.
+  const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  const isClosed = (module: string): boolean => module.includes("internal/") || exports[`./${module}`] === null
+  const open = modules.filter((module) => module !== "index" && !isClosed(module))
   const names = ["effect-rocketmq", ...open.map((module) => `effect-rocketmq/${module}`)]
   const closed = [
-    ...modules.filter((module) => module.includes("internal/")),
+    ...modules.filter(isClosed),
     "remoting/internal/x",
     "index",
     "src/index.ts",
