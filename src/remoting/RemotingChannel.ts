@@ -195,10 +195,6 @@ export class RemotingChannel implements CallTable {
   get bufferedBytes(): number {
     return this.parser.bufferedBytes
   }
-  /** Bytes that the socket has not taken, encoded or not. */
-  get unsentBytes(): number {
-    return this.queuedBytes + this.connection.unsentBytes
-  }
   /** Nothing holds a draining channel open. */
   get idle(): boolean {
     return this.calls.size === 0 && this.queued === 0 && this.handlers === 0 && this.replies.length === 0

@@ -13,7 +13,7 @@ import type { RemotingReply } from "../RemotingRequest.ts"
 import { describe } from "./describe.ts"
 
 /** A handler bound to the context it was registered in: runs, and tells how it ended. */
-export type Registered = (
+type Registered = (
   command: RemotingCommand,
   peer: Peer,
   done: (exit: Exit.Exit<RemotingReply | undefined, unknown>) => void
