@@ -31,6 +31,8 @@ export interface BrokerOptions {
   readonly drainSeconds?: number
   /** Further settings of its properties file. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
+  /** Further arguments of its JVM. */
+  readonly flags?: ReadonlyArray<string>
 }
 
 /** Starts a real broker with a store of its own; done when it answers requests and its name servers know it. */
@@ -100,7 +102,7 @@ export const make = (options: BrokerOptions): Effect.Effect<Server.Server, Harne
         classPath,
         main: "org.apache.rocketmq.broker.BrokerStartup",
         args: ["-c", file],
-        flags: ["-Xmx512m", "-XX:MaxDirectMemorySize=512m", `-Drocketmq.home.dir=${directory}`]
+        flags: ["-Xmx512m", "-XX:MaxDirectMemorySize=512m", `-Drocketmq.home.dir=${directory}`, ...options.flags ?? []]
       },
       ready
     })

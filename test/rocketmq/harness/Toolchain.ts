@@ -1,8 +1,9 @@
 /**
  * Class paths of Apache RocketMQ and of the Java programs of `java/`.
  *
- * The jars come from Maven and are kept in `node_modules/.cache/effect-rocketmq/<version>/lib`, or under the directory
- * that the environment variable `ROCKETMQ_LIB_DIR` names. Where they are there already, Maven is not asked.
+ * The jars come from Maven and are kept in `node_modules/.cache/effect-rocketmq/<version>-<hash of pom.xml>/lib`, or
+ * under the directory that the environment variable `ROCKETMQ_LIB_DIR` names. Where they are there already, Maven is not
+ * asked.
  */
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
@@ -92,7 +93,8 @@ const makeOnce = async (directory: string, fill: (into: string) => Promise<void>
 }
 
 const jars = async (version: RocketmqVersion): Promise<string> => {
-  const directory = join(cache, version, "lib")
+  const hash = createHash("sha256").update(await readFile(pom)).digest("hex").slice(0, 16)
+  const directory = join(cache, `${version}-${hash}`, "lib")
   await makeOnce(directory, async (into) => {
     const proxy = version.startsWith("5.") ? ["-Pproxy"] : []
     await run(tool("mvn"), [
@@ -143,7 +145,7 @@ export const serverClassPath = (version: RocketmqVersion): Effect.Effect<string,
     return jars(version)
   })
 
-/** The class path of our own Java programs, with the servers and the client of 5.5.0. */
+/** The class path of our own Java programs, with the servers, the client and the tools of 5.5.0. */
 export const programClassPath: Effect.Effect<string, HarnessError> = orThrowHarnessError(async () => {
   await checkJava()
   return programs()

@@ -1,0 +1,150 @@
+/** The official Java client 5.5.0 and mqadmin in one JVM: see `java/src/main/java/effectrocketmq/PeerMain.java`. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { HarnessError } from "./HarnessError.ts"
+import * as JavaProcess from "./JavaProcess.ts"
+
+/** A message as it is handed to the official producer. */
+export interface PeerMessage {
+  readonly topic: string
+  readonly body: Uint8Array
+  readonly tags?: string
+  readonly keys?: ReadonlyArray<string>
+  readonly flag?: number
+  readonly waitStoreMsgOk?: boolean
+  readonly delayLevel?: number
+  readonly delayMillis?: number
+  readonly deliverAtMillis?: number
+  readonly priority?: number
+  readonly shardingKey?: string
+  readonly properties?: Readonly<Record<string, string>>
+}
+
+export interface PeerSendOptions {
+  readonly group?: string
+  readonly namespace?: string
+  readonly compressType?: "ZLIB" | "LZ4" | "ZSTD"
+  readonly timeoutMillis?: number
+}
+
+export interface PeerSendResult {
+  /** `SEND_OK`, `FLUSH_DISK_TIMEOUT`, … */
+  readonly status: string
+  readonly msgId: string
+  readonly offsetMsgId?: string
+  readonly brokerName: string
+  readonly queueId: number
+  readonly queueOffset: number
+  readonly transactionId?: string
+  readonly recallHandle?: string
+  readonly regionId?: string
+}
+
+/** A message as the official consumer hands it out; the body is decompressed. */
+export interface PeerReceived {
+  readonly topic: string
+  readonly brokerName: string
+  readonly queueId: number
+  readonly queueOffset: number
+  readonly msgId: string
+  readonly offsetMsgId: string
+  readonly flag: number
+  readonly sysFlag: number
+  readonly storeSize: number
+  readonly bodyCrc: number
+  /** In base64. */
+  readonly body: string
+  readonly bornTimestamp: number
+  readonly bornHost: string
+  readonly storeTimestamp: number
+  readonly reconsumeTimes: number
+  readonly preparedTransactionOffset: number
+  readonly tags?: string
+  readonly keys?: string
+  readonly transactionId?: string
+  readonly delayLevel: number
+  readonly waitStoreMsgOk: boolean
+  readonly properties: Readonly<Record<string, string>>
+}
+
+export type LocalTransactionState = "COMMIT_MESSAGE" | "ROLLBACK_MESSAGE" | "UNKNOW"
+
+export interface Peer {
+  readonly send: (
+    message: PeerMessage,
+    options?: PeerSendOptions & {
+      readonly queue?: { readonly brokerName: string; readonly queueId: number }
+      /** The queue is chosen by the hash of this text (SelectMessageQueueByHash). */
+      readonly selectBy?: string
+    }
+  ) => Effect.Effect<PeerSendResult, HarnessError>
+  readonly sendOneway: (message: PeerMessage, options?: PeerSendOptions) => Effect.Effect<void, HarnessError>
+  readonly sendBatch: (
+    messages: ReadonlyArray<PeerMessage>,
+    options?: PeerSendOptions
+  ) => Effect.Effect<PeerSendResult, HarnessError>
+  readonly sendInTransaction: (
+    message: PeerMessage,
+    options: PeerSendOptions & {
+      readonly state: LocalTransactionState
+      /** What a check-back is answered. */
+      readonly checked?: LocalTransactionState
+    }
+  ) => Effect.Effect<PeerSendResult, HarnessError>
+  readonly recall: (topic: string, handle: string) => Effect.Effect<string, HarnessError>
+  readonly request: (
+    message: PeerMessage,
+    options?: PeerSendOptions
+  ) => Effect.Effect<
+    { readonly topic: string; readonly body: string; readonly properties: Readonly<Record<string, string>> },
+    HarnessError
+  >
+  /**
+   * All messages of a topic as soon as there are `count` of them, or after `timeoutMillis` (15,000 by default); by
+   * broker, queue and offset.
+   */
+  readonly read: (
+    topic: string,
+    count: number,
+    options?: { readonly namespace?: string; readonly timeoutMillis?: number }
+  ) => Effect.Effect<ReadonlyArray<PeerReceived>, HarnessError>
+  /** Answers every request in a topic, from now on, with "re: " and its body. */
+  readonly reply: (topic: string, group: string) => Effect.Effect<void, HarnessError>
+  /** What `mqadmin` prints; `-n` is added. */
+  readonly admin: (...args: ReadonlyArray<string>) => Effect.Effect<string, HarnessError>
+}
+
+const encodeMessage = (message: PeerMessage) => ({ ...message, body: Buffer.from(message.body).toString("base64") })
+
+/** Starts the program, for the clients of one cluster. */
+export const make = (nameServer: string): Effect.Effect<Peer, HarnessError, Scope.Scope> =>
+  Effect.map(
+    JavaProcess.converse("PeerMain", [], [
+      "-Xmx256m",
+      "-XX:TieredStopAtLevel=1",
+      "-Drocketmq.client.logUseSlf4j=true",
+      // At least one of the client's interfaces would be found otherwise, and not always the same.
+      "-Drocketmq.client.vipChannelEnabled=false"
+    ]),
+    ({ ask }) => {
+      const call = (op: string, fields: object): Effect.Effect<any, HarnessError> =>
+        Effect.flatMap(ask(JSON.stringify({ op, nameServer, ...fields })), (line) => {
+          const answer = JSON.parse(line)
+          return answer.failure === undefined
+            ? Effect.succeed(answer.ok)
+            : Effect.fail(new HarnessError({ message: `${op}: ${JSON.stringify(answer.failure)}` }))
+        })
+      return {
+        send: (message, options) => call("send", { message: encodeMessage(message), ...options }),
+        sendOneway: (message, options) => call("send", { message: encodeMessage(message), oneway: true, ...options }),
+        sendBatch: (messages, options) => call("sendBatch", { messages: messages.map(encodeMessage), ...options }),
+        sendInTransaction: (message, options) =>
+          call("sendInTransaction", { message: encodeMessage(message), ...options }),
+        recall: (topic, handle) => call("recall", { topic, handle }),
+        request: (message, options) => call("request", { message: encodeMessage(message), ...options }),
+        read: (topic, count, options) => call("read", { topic, count, ...options }),
+        reply: (topic, group) => call("reply", { topic, group }),
+        admin: (...args) => call("admin", { args: [...args, "-n", nameServer] })
+      }
+    }
+  )
