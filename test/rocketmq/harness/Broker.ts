@@ -108,37 +108,76 @@ export const make = (options: BrokerOptions): Effect.Effect<Server.Server, Harne
     })
   })
 
+const routed = async (
+  topic: string,
+  brokers: ReadonlyArray<Server.Server>,
+  nameServer: Server.Server
+): Promise<void> => {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const route = await probe(nameServer.port, routeCode, { topic, acceptStandardJsonOnly: "true" })
+    if (brokers.every(({ address }) => route.body.includes(`"${address}"`))) {
+      return
+    }
+    await delay(50)
+  }
+  throw new Error(`The name server heard nothing of ${topic}`)
+}
+
+export interface TopicOptions {
+  /** Of each broker. One by default. */
+  readonly queues?: number
+  /** As many as `queues` by default. */
+  readonly readQueues?: number
+  /** 4 may be read, 2 may be written, 6 both. 6 by default. */
+  readonly permission?: number
+  /** Attributes of 5.x, such as `message.type`. */
+  readonly attributes?: Readonly<Record<string, string>>
+}
+
 /**
- * Makes a topic of one queue; done when the name server has a route that names this broker. A proxy serves a topic
- * from then on: it does not let the first message create one.
+ * Makes a topic; done when the name server has a route that names every broker. A proxy serves a topic from then on: it
+ * does not let the first message create one.
  */
 export const createTopic = (
   topic: string,
-  on: { readonly broker: Server.Server; readonly nameServer: Server.Server }
+  on: { readonly broker: Server.Server | ReadonlyArray<Server.Server>; readonly nameServer: Server.Server },
+  options?: TopicOptions
 ): Effect.Effect<void, HarnessError> =>
   Effect.tryPromise({
     try: async () => {
-      const made = await probe(on.broker.port, createTopicCode, {
-        topic,
-        defaultTopic: templateTopic,
-        readQueueNums: "1",
-        writeQueueNums: "1",
-        perm: "6",
-        topicFilterType: "SINGLE_TAG",
-        topicSysFlag: "0",
-        order: "false"
-      })
-      if (made.code !== 0) {
-        throw new Error(`The broker did not create ${topic}: ${made.code} ${made.remark}`)
-      }
-      for (let attempt = 0; attempt < 200; attempt++) {
-        const route = await probe(on.nameServer.port, routeCode, { topic, acceptStandardJsonOnly: "true" })
-        if (route.body.includes(`"${on.broker.address}"`)) {
-          return
+      const queues = options?.queues ?? 1
+      const brokers = Array.isArray(on.broker)
+        ? on.broker as ReadonlyArray<Server.Server>
+        : [on.broker as Server.Server]
+      const attributes = Object.entries(options?.attributes ?? {}).map(([name, value]) => `+${name}=${value}`)
+      for (const broker of brokers) {
+        const made = await probe(broker.port, createTopicCode, {
+          topic,
+          defaultTopic: templateTopic,
+          readQueueNums: `${options?.readQueues ?? queues}`,
+          writeQueueNums: `${queues}`,
+          perm: `${options?.permission ?? 6}`,
+          topicFilterType: "SINGLE_TAG",
+          topicSysFlag: "0",
+          order: "false",
+          attributes: attributes.join(",")
+        })
+        if (made.code !== 0) {
+          throw new Error(`The broker did not create ${topic}: ${made.code} ${made.remark}`)
         }
-        await delay(50)
       }
-      throw new Error(`The name server heard nothing of ${topic}`)
+      await routed(topic, brokers, on.nameServer)
     },
+    catch: (cause) => new HarnessError({ message: String(cause) })
+  })
+
+/** Done when the name server has a route of the topic that names every broker. */
+export const awaitRoute = (
+  topic: string,
+  brokers: ReadonlyArray<Server.Server>,
+  nameServer: Server.Server
+): Effect.Effect<void, HarnessError> =>
+  Effect.tryPromise({
+    try: () => routed(topic, brokers, nameServer),
     catch: (cause) => new HarnessError({ message: String(cause) })
   })

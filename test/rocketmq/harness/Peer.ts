@@ -127,11 +127,11 @@ export const make = (nameServer: string): Effect.Effect<Peer, HarnessError, Scop
       "-Drocketmq.client.vipChannelEnabled=false"
     ]),
     ({ ask }) => {
-      const call = (op: string, fields: object): Effect.Effect<any, HarnessError> =>
+      const call = <A>(op: string, fields: object): Effect.Effect<A, HarnessError> =>
         Effect.flatMap(ask(JSON.stringify({ op, nameServer, ...fields })), (line) => {
           const answer = JSON.parse(line)
           return answer.failure === undefined
-            ? Effect.succeed(answer.ok)
+            ? Effect.succeed(answer.ok as A)
             : Effect.fail(new HarnessError({ message: `${op}: ${JSON.stringify(answer.failure)}` }))
         })
       return {
