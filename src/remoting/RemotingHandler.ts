@@ -25,6 +25,11 @@ export interface Peer {
    * run at once on a channel, and any number may be suspended.
    */
   readonly suspend: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /**
+   * Sends an answer apart from what a handler returns: later, or once more.
+   * Nobody looks whether the peer waits for one. A closed channel drops it.
+   */
+  readonly reply: (opaque: number, reply: RemotingReply) => void
   /** Whether the channel is still open. */
   readonly isOpen: () => boolean
   /** Closes the channel at once. */
