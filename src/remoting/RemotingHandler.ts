@@ -30,6 +30,10 @@ export interface Peer {
    * Nobody looks whether the peer waits for one. A closed channel drops it.
    */
   readonly reply: (opaque: number, reply: RemotingReply) => void
+  /**
+   * Answers a request by its opaque, besides what its handler returns: an answer too many, for tests of the other side.
+   */
+  readonly answer: (opaque: number, reply: RemotingReply) => void
   /** Whether the channel is still open. */
   readonly isOpen: () => boolean
   /** Closes the channel at once. */

@@ -72,6 +72,7 @@ export class DirectCalls {
       // Nothing runs here that could give way; a handler gets a peer of its own.
       suspend: (effect) => effect,
       reply: (opaque, reply) => channel.reply(opaque, reply),
+      answer: (opaque, reply) => channel.reply(opaque, reply),
       isOpen: () => !channel.closed,
       close: () => channel.end(channel.closedReason("it was closed on this side"))
     }

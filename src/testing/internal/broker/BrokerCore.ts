@@ -1,0 +1,220 @@
+/** What the request handlers of a broker share. */
+import type * as Effect from "effect/Effect"
+import * as Names from "../../../protocol/message/Names.ts"
+import { PropertyName } from "../../../protocol/message/PropertyName.ts"
+import * as SysFlag from "../../../protocol/message/SysFlag.ts"
+import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
+import { Agenda } from "./Agenda.ts"
+import type { BrokerConditions, BrokerListener, BrokerUser, Call } from "./BrokerApi.ts"
+import type { BrokerStore, NewMessage, Placed } from "./BrokerStore.ts"
+import { Clients } from "./Clients.ts"
+import { QueueLocks } from "./QueueLocks.ts"
+import type { BrokerSettings } from "./Settings.ts"
+import { timerTopic } from "./TopicTable.ts"
+
+/** Answers a request: at once, later, or (`undefined`) not at all. What it throws is answered as SYSTEM_ERROR. */
+export type Handle = (call: Call) => RemotingReply | undefined | Effect.Effect<RemotingReply | undefined>
+
+/** Handlers by request code. */
+export type Handles = ReadonlyArray<readonly [code: number, handle: Handle]>
+
+/** How an attempt to store ended (RocketMQ 5.3.3 `PutMessageStatus`). */
+export type PutStatus =
+  | "PUT_OK"
+  | "FLUSH_DISK_TIMEOUT"
+  | "FLUSH_SLAVE_TIMEOUT"
+  | "SLAVE_NOT_AVAILABLE"
+  | "SERVICE_NOT_AVAILABLE"
+  | "MESSAGE_ILLEGAL"
+  | "PROPERTIES_SIZE_EXCEEDED"
+  | "OS_PAGE_CACHE_BUSY"
+  | "WHEEL_TIMER_MSG_ILLEGAL"
+  | "WHEEL_TIMER_NOT_ENABLE"
+
+/** What an attempt to store came to; `placed` is empty unless something was stored. */
+export interface PutResult {
+  readonly status: PutStatus
+  readonly placed: ReadonlyArray<Placed>
+}
+
+/** Plain parts of a broker. */
+export interface CoreOptions {
+  readonly name: string
+  readonly cluster: string
+  readonly id: number
+  readonly address: string
+  readonly store: BrokerStore
+  readonly settings: BrokerSettings
+  readonly users: ReadonlyArray<BrokerUser> | undefined
+  readonly listener: BrokerListener | undefined
+  /** Epoch milliseconds. */
+  readonly now: () => number
+  /** From 0 to less than 1. */
+  readonly random: () => number
+  /** Runs an effect in the background, in the broker's scope. */
+  readonly fork: (effect: Effect.Effect<void>) => void
+}
+
+/** The state of a running broker. */
+export class BrokerCore {
+  readonly name: string
+  readonly cluster: string
+  readonly id: number
+  readonly address: string
+  readonly store: BrokerStore
+  readonly settings: BrokerSettings
+  readonly users: ReadonlyArray<BrokerUser> | undefined
+  readonly listener: BrokerListener | undefined
+  readonly now: () => number
+  readonly random: () => number
+  readonly fork: (effect: Effect.Effect<void>) => void
+  readonly agenda = new Agenda()
+  readonly clients: Clients
+  readonly locks: QueueLocks
+  readonly conditions: BrokerConditions = { diskFull: false, pageCacheBusy: false, putStatus: "SUCCESS" }
+  readonly startedAt: number
+  /** Code of the request whose handler runs now. */
+  executing: number | undefined = undefined
+
+  constructor(options: CoreOptions) {
+    this.name = options.name
+    this.cluster = options.cluster
+    this.id = options.id
+    this.address = options.address
+    this.store = options.store
+    this.settings = options.settings
+    this.users = options.users
+    this.listener = options.listener
+    this.now = options.now
+    this.random = options.random
+    this.fork = options.fork
+    this.startedAt = options.now()
+    this.clients = new Clients(options.now)
+    this.locks = new QueueLocks(options.now, options.settings)
+  }
+
+  get isSlave(): boolean {
+    return this.id !== 0
+  }
+
+  /** The address without its port, as remarks name the broker (`brokerIP1`). */
+  get ip(): string {
+    return this.address.slice(0, this.address.lastIndexOf(":"))
+  }
+
+  /** An integer from 0 to less than `limit`. */
+  randomInt(limit: number): number {
+    return Math.floor(this.random() * limit)
+  }
+
+  /** Stores a message, or what waits in its place when it is delayed (RocketMQ 5.3.3 `HookUtils`). */
+  put(message: NewMessage): PutResult {
+    const refused = this.refusal(message)
+    if (refused !== undefined) return { status: refused, placed: [] }
+    const delayed = this.delay(message)
+    if (delayed !== undefined) return { status: delayed, placed: [] }
+    return this.append([message])
+  }
+
+  /** Stores the members of a batch together. */
+  putBatch(messages: ReadonlyArray<NewMessage>): PutResult {
+    for (const message of messages) {
+      const refused = this.refusal(message)
+      if (refused !== undefined) return { status: refused, placed: [] }
+    }
+    return this.append(messages)
+  }
+
+  private append(messages: ReadonlyArray<NewMessage>): PutResult {
+    const placed = this.store.putAll(messages, this.settings)
+    if (this.listener?.stored !== undefined) { for (const one of placed) this.listener.stored(one, this.executing) }
+    const { putStatus } = this.conditions
+    // RocketMQ waits for disk and slave only where the message says so.
+    const waits = messages[0]!.properties[PropertyName.WAIT] !== "false"
+    return { status: putStatus === "SUCCESS" || !waits ? "PUT_OK" : putStatus, placed }
+  }
+
+  private refusal(message: NewMessage): PutStatus | undefined {
+    if (this.isSlave || this.conditions.diskFull || !this.store.writable) return "SERVICE_NOT_AVAILABLE"
+    const topicBytes = Buffer.byteLength(message.topic)
+    if (topicBytes > (Names.isRetryTopic(message.topic) ? 255 : 127)) return "MESSAGE_ILLEGAL"
+    if (this.conditions.pageCacheBusy) return "OS_PAGE_CACHE_BUSY"
+    const isBatch = (message.sysFlag & SysFlag.innerBatch) !== 0
+    if (message.properties[PropertyName.INNER_NUM] !== undefined && !isBatch) return "MESSAGE_ILLEGAL"
+    return this.storeProblem(message)
+  }
+
+  private storeProblem(message: NewMessage): PutStatus | undefined {
+    if (message.body.length > this.settings.maxMessageSize) return "MESSAGE_ILLEGAL"
+    let size = 0
+    for (const name of Object.keys(message.properties)) {
+      size += Buffer.byteLength(name) + Buffer.byteLength(message.properties[name]!) + 2
+    }
+    return size > 32_767 ? "PROPERTIES_SIZE_EXCEEDED" : undefined
+  }
+
+  private delay(message: NewMessage): PutStatus | undefined {
+    const type = SysFlag.transactionType(message.sysFlag)
+    if (type !== SysFlag.transactionNone && type !== SysFlag.transactionCommit) return undefined
+    const level = delayLevel(message)
+    if (level > 0) {
+      const levels = this.store.delays(this.settings).length
+      const { TIMER_DELAY_MS: _ms, TIMER_DELAY_SEC: _sec, TIMER_DELIVER_MS: _at, ...rest } = message.properties
+      const actual = Math.min(level, levels)
+      message.properties = Object.assign(Object.create(null), rest, {
+        [PropertyName.DELAY]: String(actual),
+        [PropertyName.REAL_TOPIC]: message.topic,
+        [PropertyName.REAL_QID]: String(message.queueId)
+      })
+      message.topic = Names.scheduleTopic
+      message.queueId = actual - 1
+      return undefined
+    }
+    return this.time(message)
+  }
+
+  /** A delivery time: the message waits in the timer's topic. */
+  private time(message: NewMessage): PutStatus | undefined {
+    const { properties, topic } = message
+    if (topic === timerTopic || properties[PropertyName.TIMER_OUT_MS] !== undefined) return undefined
+    const seconds = properties[PropertyName.TIMER_DELAY_SEC]
+    const millis = properties[PropertyName.TIMER_DELAY_MS]
+    const at = properties[PropertyName.TIMER_DELIVER_MS]
+    if (seconds === undefined && millis === undefined && at === undefined) return undefined
+    const { settings } = this
+    if (!settings.timerWheelEnable) return "WHEEL_TIMER_NOT_ENABLE"
+    const now = this.now()
+    const due = seconds !== undefined
+      ? now + parseLong(seconds) * 1_000
+      : millis !== undefined
+      ? now + parseLong(millis)
+      : parseLong(at!)
+    if (Number.isNaN(due)) return "WHEEL_TIMER_MSG_ILLEGAL"
+    if (due <= now) {
+      return properties[PropertyName.TIMER_DEL_UNIQKEY] === undefined ? undefined : "WHEEL_TIMER_MSG_ILLEGAL"
+    }
+    if (due - now > settings.timerMaxDelaySec * 1_000) return "WHEEL_TIMER_MSG_ILLEGAL"
+    const precision = settings.timerPrecisionMs
+    const floored = due % precision === 0 ? due - precision : Math.floor(due / precision) * precision
+    message.properties = Object.assign(Object.create(null), properties, {
+      [PropertyName.TIMER_OUT_MS]: String(floored),
+      [PropertyName.REAL_TOPIC]: topic,
+      [PropertyName.REAL_QID]: String(message.queueId)
+    })
+    message.topic = timerTopic
+    message.queueId = 0
+    return undefined
+  }
+}
+
+/** The delay level of a message; 0 for none. */
+export const delayLevel = (message: { readonly properties: NewMessage["properties"] }): number => {
+  const text = message.properties[PropertyName.DELAY]
+  return text === undefined ? 0 : parseIntJava(text)
+}
+
+/** `Integer.parseInt`; `NaN` when it fails. */
+export const parseIntJava = (text: string): number => /^[+-]?\d{1,10}$/.test(text) ? Number(text) : NaN
+
+/** `Long.parseLong`; `NaN` when it fails. */
+export const parseLong = (text: string): number => /^[+-]?\d{1,19}$/.test(text) ? Number(text) : NaN

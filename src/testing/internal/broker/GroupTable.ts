@@ -1,0 +1,125 @@
+/** The consumer groups of a broker (RocketMQ 5.3.3 `SubscriptionGroupManager`). */
+import * as Names from "../../../protocol/message/Names.ts"
+import * as DataVersion from "./DataVersion.ts"
+import type { BrokerSettings } from "./Settings.ts"
+import { groupProblem } from "./validation.ts"
+
+/** One consumer group. */
+export interface GroupConfig {
+  readonly groupName: string
+  readonly consumeEnable: boolean
+  readonly consumeFromMinEnable: boolean
+  readonly consumeBroadcastEnable: boolean
+  readonly consumeMessageOrderly: boolean
+  readonly retryQueueNums: number
+  /** Deliveries before a message goes to the dead letter topic. */
+  readonly retryMaxTimes: number
+  readonly groupRetryPolicy: unknown
+  readonly brokerId: number
+  readonly whichBrokerWhenConsumeSlowly: number
+  readonly notifyConsumerIdsChangedEnable: boolean
+  readonly groupSysFlag: number
+  readonly consumeTimeoutMinute: number
+  readonly subscriptionDataSet: ReadonlyArray<SimpleSubscription> | undefined
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** A subscription that an administrator has set for a group. */
+export interface SimpleSubscription {
+  readonly topic: string
+  readonly expressionType: string
+  readonly expression: string
+  readonly version: number
+}
+
+/** A group with the defaults of RocketMQ 5.3.3 `SubscriptionGroupConfig`. */
+export const groupConfig = (groupName: string, options?: Partial<GroupConfig>): GroupConfig => ({
+  groupName,
+  consumeEnable: true,
+  consumeFromMinEnable: true,
+  consumeBroadcastEnable: true,
+  consumeMessageOrderly: false,
+  retryQueueNums: 1,
+  retryMaxTimes: 16,
+  groupRetryPolicy: { type: "CUSTOMIZED" },
+  brokerId: 0,
+  whichBrokerWhenConsumeSlowly: 1,
+  notifyConsumerIdsChangedEnable: true,
+  groupSysFlag: 0,
+  consumeTimeoutMinute: 15,
+  subscriptionDataSet: undefined,
+  attributes: {},
+  ...options
+})
+
+const builtIn = [
+  "TOOLS_CONSUMER",
+  "FILTERSRV_CONSUMER",
+  "SELF_TEST_C_GROUP",
+  "CID_ONS-HTTP-PROXY",
+  "CID_ONSAPI_PULL",
+  "CID_ONSAPI_PERMISSION",
+  "CID_ONSAPI_OWNER",
+  "CID_RMQ_SYS_TRANS"
+]
+
+/** Groups by name. */
+export class GroupTable {
+  version: DataVersion.DataVersion
+  private readonly groups = new Map<string, GroupConfig>(builtIn.map((name) => [name, groupConfig(name)]))
+  /** By group, then by topic: bits of what is forbidden, 4: to read. */
+  private readonly forbidden = new Map<string, Map<string, number>>()
+  private readonly now: () => number
+
+  constructor(now: () => number) {
+    this.now = now
+    this.version = DataVersion.initial(now())
+  }
+
+  /** The group, made on the spot where the settings allow it. */
+  find(group: string, settings: BrokerSettings): GroupConfig | undefined {
+    const present = this.groups.get(group)
+    if (present !== undefined) return present
+    if (!settings.autoCreateSubscriptionGroup && !Names.isSystemGroup(group)) return undefined
+    return groupProblem(group) === undefined ? this.put(groupConfig(group)) : undefined
+  }
+
+  get(group: string): GroupConfig | undefined {
+    return this.groups.get(group)
+  }
+
+  all(): IterableIterator<GroupConfig> {
+    return this.groups.values()
+  }
+
+  put(config: GroupConfig): GroupConfig {
+    this.groups.set(config.groupName, config)
+    this.version = DataVersion.next(this.version, this.now())
+    return config
+  }
+
+  delete(group: string): boolean {
+    const deleted = this.groups.delete(group)
+    if (deleted) this.version = DataVersion.next(this.version, this.now())
+    return deleted
+  }
+
+  /** Whether the group may not read the topic. */
+  isReadForbidden(group: string, topic: string): boolean {
+    return ((this.forbidden.get(group)?.get(topic) ?? 0) & 4) !== 0
+  }
+
+  /** Sets or lifts the bit that forbids reading (RocketMQ 5.3.3 `PermName.INDEX_PERM_READ`). */
+  forbidRead(group: string, topic: string, forbidden: boolean): void {
+    const topics = this.forbidden.get(group) ?? new Map<string, number>()
+    const bits = topics.get(topic) ?? 0
+    topics.set(topic, forbidden ? bits | 4 : bits & ~4)
+    this.forbidden.set(group, topics)
+    this.version = DataVersion.next(this.version, this.now())
+  }
+
+  /** What is forbidden, as GET_ALL_SUBSCRIPTIONGROUP_CONFIG answers it. */
+  forbiddenTable(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    return this.forbidden
+  }
+}
