@@ -82,7 +82,7 @@ export class JavaProcess {
     return this.ended
   }
 
-  signal(signal: "SIGTERM" | "SIGKILL"): void {
+  signal(signal: "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     if (this.ended === undefined && this.child.pid !== undefined) {
       try {
         process.kill(-this.child.pid, signal)

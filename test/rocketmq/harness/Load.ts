@@ -1,6 +1,5 @@
 /** Requests at a steady rate, and what became of each. */
-import type { RemotingCommand } from "effect-rocketmq/protocol/RemotingCommand"
-import type { Outcome, RemotingError } from "effect-rocketmq/remoting/RemotingError"
+import type { Outcome } from "effect-rocketmq/remoting/RemotingError"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
@@ -44,12 +43,19 @@ export interface Load {
   readonly succeeded: Effect.Effect<number>
 }
 
+/** What a failure says of itself, be it a RemotingError or a ClientError. */
+export interface Failure {
+  readonly message: string
+  readonly outcome: Outcome
+  readonly reason: { readonly _tag: string }
+}
+
 const tickMillis = 5
 
 /** Starts to perform `request`, `rate` times a second, on the live clock, until `finish` or the end of the scope. */
 export const start = <R>(
   rate: number,
-  request: (index: number) => Effect.Effect<RemotingCommand, RemotingError, R>
+  request: (index: number) => Effect.Effect<{ readonly code: number }, Failure, R>
 ): Effect.Effect<Load, never, R | Scope.Scope> =>
   Effect.gen(function*() {
     const requests = yield* FiberSet.make<void>()

@@ -18,6 +18,8 @@ export interface Server {
   readonly terminate: Effect.Effect<void>
   /** SIGKILL; done when the process is gone. */
   readonly kill: Effect.Effect<void>
+  /** It stands still, its connections open, until the scope closes or `kill`. */
+  readonly freeze: Effect.Effect<void, never, Scope.Scope>
   /** Done when nothing accepts connections on the port any more. A process that drained may live on for seconds. */
   readonly awaitClosed: Effect.Effect<void>
   /** Done when the process is gone: the name of the signal that ended it, or its exit code. */
@@ -115,6 +117,10 @@ export const make = (options: ServerOptions): Effect.Effect<Server, HarnessError
       directory: options.directory,
       terminate,
       kill,
+      freeze: Effect.acquireRelease(
+        Effect.sync(() => process?.signal("SIGSTOP")),
+        () => Effect.sync(() => process?.signal("SIGCONT"))
+      ),
       awaitClosed,
       awaitExit: Effect.promise(async () => await process!.exited),
       start: startAgain,
