@@ -49,6 +49,27 @@ export const runClient = async <A>(module: string, args: ReadonlyArray<string>):
   return result
 }
 
+/** Runs a program to its end, on whichever core; the last line that it printed, as JSON, and when it was started. */
+export const runProgram = async <A>(
+  file: string,
+  args: ReadonlyArray<string>,
+  cwd: string
+): Promise<{ readonly result: A; readonly startedAt: number }> => {
+  const startedAt = Date.now()
+  const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "inherit"] })
+  children.add(child)
+  child.once("exit", () => children.delete(child))
+  let output = ""
+  child.stdout!.setEncoding("utf8").on("data", (chunk: string) => {
+    output += chunk
+  })
+  const [code, signal] = await once(child, "close") as [number | null, string | null]
+  if (code !== 0) {
+    throw new Error(`${[file, ...args].join(" ")} ended with ${code ?? signal}\n${output}`)
+  }
+  return { result: JSON.parse(output.trim().split("\n").at(-1)!), startedAt }
+}
+
 /** A process that answers each message with one. */
 export interface Conversation<Question, Answer> {
   readonly pid: number

@@ -1,7 +1,9 @@
 import type { Environment } from "./machine.ts"
 import type { Measure, Place, Results } from "./measures.ts"
-import { aaControl, measures, places, standing } from "./measures.ts"
+import { aaControl, measures, notMeasured, places, sendControl, standing } from "./measures.ts"
 import type { Played } from "./rounds.ts"
+import type { Sends } from "./sends.ts"
+import { sendAbsolute, senderNames, sendRatio } from "./sends.ts"
 import type { Estimate } from "./statistics.ts"
 
 const format = (value: number, unit: Measure["unit"]): string => {
@@ -37,17 +39,17 @@ const stands = { goal: "reaches the goal", floor: "above the floor", below: "BEL
 const measureTable = (results: Results): string =>
   table([
     ["", "floor", "goal", "measured", "95 % interval", "stands"],
-    ...measures.map((measure) => {
+    ...measures.flatMap((measure) => {
       const { unit } = measure
       const estimate = measure.of(results)
-      return [
+      return estimate === undefined ? [] : [[
         measure.label,
         format(measure.floor, unit),
         format(measure.goal, unit),
         format(estimate.value, unit),
         interval(estimate, unit),
         stands[standing(measure, estimate.value)]
-      ]
+      ]]
     })
   ])
 
@@ -65,13 +67,31 @@ const placeTable = (all: ReadonlyArray<Place>): string =>
     ])
   ])
 
+const sendTable = (sends: Sends): string =>
+  table([
+    ["sends, 64 in flight", "messages/s", "of limit", "CPU/message", "of limit", "first after", "RSS"],
+    ...senderNames.map((name) => [
+      name,
+      Math.round(sendAbsolute(sends, name, (sample) => sample.messagesPerSecond).value).toLocaleString("en"),
+      format(sendRatio(sends, name, "limit", (sample) => sample.messagesPerSecond).value, "ratio"),
+      format(sendAbsolute(sends, name, (sample) => sample.cpuMicros).value, "µs"),
+      format(sendRatio(sends, name, "limit", (sample) => sample.cpuMicros).value, "ratio"),
+      format(sendAbsolute(sends, name, (sample) => sample.firstMs).value, "ms"),
+      `${Math.round(sendAbsolute(sends, name, (sample) => sample.rssBytes).value / 1e6)} MB`
+    ])
+  ])
+
 export const humanReport = (results: Results, machine: Environment, played: Played): string => {
   const control = aaControl(results)
   return [
     measureTable(results),
     placeTable(places(results.rounds)),
+    "missing" in results.sends ? `Not measured: ${notMeasured(results).join(", ")}.` : sendTable(results.sends),
     [
       `Control, the limit against itself: ${format(control.value, "ratio")}, ${interval(control, "ratio")}.`,
+      ...[sendControl(results)].flatMap((sends) =>
+        sends === undefined ? [] : [`The same for sends: ${format(sends.value, "ratio")}, ${interval(sends, "ratio")}.`]
+      ),
       `Rounds that count: ${played.rounds.length}; rounds disturbed by others: ${played.disturbed}.`,
       `Node ${machine.node}, commit ${machine.commit}, ${machine.kernel}, ${machine.cores} × ${machine.cpu}` +
       (machine.pinned ? ", server and client on a core each." : ", processes not bound to cores.")
@@ -82,8 +102,11 @@ export const humanReport = (results: Results, machine: Environment, played: Play
 /** The medians, by field. */
 export const jsonReport = (results: Results): Record<string, number> =>
   Object.fromEntries([
-    ...measures.map((measure) => [measure.field, measure.of(results).value]),
-    ["aaControl", aaControl(results).value],
+    ...[...measures, { field: "aaControl", of: aaControl }, { field: "sendAaControl", of: sendControl }]
+      .flatMap(({ field, of }) => {
+        const estimate = of(results)
+        return estimate === undefined ? [] : [[field, estimate.value]]
+      }),
     ...places(results.rounds)
       .filter(({ name }) => name.startsWith("java"))
       .flatMap((place) => [

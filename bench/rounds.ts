@@ -25,7 +25,7 @@ export type Round = ReadonlyMap<string, ReadonlyArray<Sample>>
 const toleratedLoss = 0.05
 
 /** Every second round is the one before it in reverse, and each pair of rounds starts one entry further. */
-const orderOf = (entries: ReadonlyArray<Entry>, round: number): ReadonlyArray<Entry> => {
+export const orderOf = <A>(entries: ReadonlyArray<A>, round: number): ReadonlyArray<A> => {
   const first = (round >> 1) % entries.length
   const rotated = [...entries.slice(first), ...entries.slice(0, first)]
   return round % 2 === 0 ? rotated : rotated.reverse()

@@ -67,6 +67,7 @@ public final class SendBenchMain {
         if (seconds > 0) {
             main.measure(mode.equals("async"), arguments.number("warm-up", 0), seconds, fields);
         }
+        fields.put("acknowledged", main.acknowledged.get());
         System.out.println(RemotingSerializable.toJson(fields, false));
         System.out.flush();
         // An orderly end takes seconds, and there is nothing left to wait for.
