@@ -12,6 +12,7 @@ import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
@@ -51,7 +52,7 @@ import * as Transport from "./Transport.ts"
 
 export type { Registration } from "./RemotingLink.ts"
 
-/** How one request is to be treated. */
+/** How one request is to be treated. Not to be changed after it was given: a client keeps what it made of it. */
 export interface InvokeOptions {
   /** From the call to the answer, over all attempts. Default: the client's, 3 seconds. */
   readonly timeout?: Duration.Input | undefined
@@ -64,6 +65,16 @@ export interface InvokeOptions {
   readonly repeatable?: boolean | undefined
   /** Fail at once while the address is down, instead of waiting for the re-dial. Default: `false`. */
   readonly failFast?: boolean | undefined
+}
+
+/** Whom a registration is for. */
+export interface ValidateOptions {
+  /**
+   * Whether the registration applies to an address, asked whenever it matters:
+   * the answer may change. Default: it applies to all addresses. One that throws
+   * says yes, and is told of.
+   */
+  readonly appliesTo?: ((address: Address) => boolean) | undefined
 }
 
 /** Options of a client. */
@@ -137,16 +148,40 @@ export interface Service {
     request: RemotingRequest,
     options?: InvokeOptions
   ) => Effect.Effect<void, RemotingError>
+  /**
+   * `invoke` or `invokeOneway` for plain code on a hot path: `done` is called
+   * once, perhaps before this returns, on the stack of whoever settles the
+   * request, and must not throw; a oneway request settles with `undefined`.
+   * Returns what gives the request up, after which `done` is not called. Makes
+   * no span.
+   */
+  readonly submitUnsafe: (
+    address: Address,
+    request: RemotingRequest,
+    options: InvokeOptions | undefined,
+    oneway: boolean,
+    done: (exit: Exit.Exit<RemotingCommand | undefined, RemotingError>) => void
+  ) => Effect.Effect<void>
   /** Serves requests of servers with a code, until the scope closes. The newest handler of a code counts. */
   readonly handle: <R>(code: number, handler: Handler<R>) => Effect.Effect<void, never, R | Scope.Scope>
   /**
    * Runs on each fresh channel, before anything else flows there, until the
-   * scope closes. Addresses with a registration stay connected. Channels that
-   * are open already are not registered again.
+   * scope closes. Addresses to which a registration applies stay connected, and
+   * are let go once none does. Channels that are open already are registered
+   * by `revalidate` alone.
    */
   readonly onValidate: <R = never>(
-    registration: (channel: Peer) => Effect.Effect<unknown, unknown, R>
+    registration: (channel: Peer) => Effect.Effect<unknown, unknown, R>,
+    options?: ValidateOptions
   ) => Effect.Effect<void, never, R | Scope.Scope>
+  /**
+   * Runs the registrations that apply to an address now: on its channel, beside
+   * what flows there; or, where there is none, on the one that is dialled for
+   * it, for which nobody waits here. Fails with what a registration fails with,
+   * or when they take longer than `registrationTimeout`; the channel stays open,
+   * unless the server answered GO_AWAY.
+   */
+  readonly revalidate: (address: Address) => Effect.Effect<void, unknown>
   /**
    * What happens to channels from now on; ends when the client closes. A
    * subscriber more than 65,536 events behind loses the oldest.
@@ -169,14 +204,20 @@ const exactMillis = 1_000
 /** How often channels are looked at. Two looks find a silence, so a probe is at most a second late. */
 const tendMillis = 500
 
-/** What a callback says of a code. One that throws says no, and is told of. */
-const guarded = (fork: Fork, name: string, ask: (code: number) => boolean) => (code: number): boolean => {
+/** What a callback says of something. Of one that throws is told, and `otherwise` counts. */
+const guarded = <A>(fork: Fork, name: string, ask: (about: A) => boolean, otherwise = false) => (about: A): boolean => {
   try {
-    return ask(code)
+    return ask(about)
   } catch (cause) {
-    fork(Effect.logError(`${name} failed for request ${code}`, cause))
-    return false
+    fork(Effect.logError(`${name} failed for ${String(about)}`, cause))
+    return otherwise
   }
+}
+
+/** A registration, and whom it is for. */
+interface RegistrationEntry {
+  readonly register: Registration
+  readonly appliesTo: ((address: Address) => boolean) | undefined
 }
 
 /** A client in the current scope. */
@@ -205,7 +246,7 @@ export const make = Effect.fnUntraced(function*(
   }
   const counters: LinkCounters = { goAways: 0, swaps: 0, hops: 0, replays: 0, redials: 0 }
   const links = new Map<Address, RemotingLink>()
-  const registrations = new Set<Registration>()
+  const registrations = new Set<RegistrationEntry>()
   const handlers = new Handlers(options.maxHandlers ?? 128)
   const hooks = options.hooks ?? []
   const { mapAddress } = options
@@ -268,7 +309,13 @@ export const make = Effect.fnUntraced(function*(
     settings,
     handlers,
     direct,
-    registrations,
+    registrationsOf: (address) => {
+      const applying: Array<Registration> = []
+      for (const { appliesTo, register } of registrations) {
+        if (appliesTo === undefined || appliesTo(address)) applying.push(register)
+      }
+      return applying
+    },
     times: {
       connect: millis(options.connectTimeout, 3_000),
       registration: millis(options.registrationTimeout, 5_000),
@@ -325,13 +372,22 @@ export const make = Effect.fnUntraced(function*(
     return link
   }
 
-  const resolveOptions = (given: InvokeOptions): CallOptions => ({
-    timeoutMillis: given.timeout === undefined ? defaults.timeoutMillis : Duration.toMillis(given.timeout),
-    goAwayHops: given.goAwayHops ?? defaults.goAwayHops,
-    repeatable: given.repeatable,
-    failFast: given.failFast ?? defaults.failFast,
-    vital: false
-  })
+  // Whoever sends much gives the same object again and again.
+  let lastGiven: InvokeOptions | undefined = undefined
+  let lastResolved = defaults
+
+  const resolveOptions = (given: InvokeOptions): CallOptions => {
+    if (given === lastGiven) return lastResolved
+    lastGiven = given
+    lastResolved = {
+      timeoutMillis: given.timeout === undefined ? defaults.timeoutMillis : Duration.toMillis(given.timeout),
+      goAwayHops: given.goAwayHops ?? defaults.goAwayHops,
+      repeatable: given.repeatable,
+      failFast: given.failFast ?? defaults.failFast,
+      vital: false
+    }
+    return lastResolved
+  }
 
   const enqueue = (
     address: Address,
@@ -413,14 +469,19 @@ export const make = Effect.fnUntraced(function*(
     invoke: (address, request, given) =>
       submit(address, request, given, false) as Effect.Effect<RemotingCommand, RemotingError>,
     invokeOneway: (address, request, given) => Effect.asVoid(submit(address, request, given, true)),
+    submitUnsafe: enqueue,
     handle: (code, handler) => registered(handler, (bound) => handlers.register(code, bound)),
-    onValidate: <R>(registration: (channel: Peer) => Effect.Effect<unknown, unknown, R>) =>
+    onValidate: <R>(registration: (channel: Peer) => Effect.Effect<unknown, unknown, R>, given?: ValidateOptions) =>
       Effect.contextWith((context: Context.Context<R>) =>
         Effect.asVoid(
           Effect.acquireRelease(
             Effect.sync(() => {
+              const appliesTo = given?.appliesTo
               // One entry per call, though the same function is given twice.
-              const entry: Registration = (channel) => Effect.provideContext(registration(channel), context)
+              const entry: RegistrationEntry = {
+                register: (channel) => Effect.provideContext(registration(channel), context),
+                appliesTo: appliesTo === undefined ? undefined : guarded(fork, "appliesTo", appliesTo, true)
+              }
               registrations.add(entry)
               return entry
             }),
@@ -428,6 +489,7 @@ export const make = Effect.fnUntraced(function*(
           )
         )
       ),
+    revalidate: (address) => Effect.suspend(() => (closing ? undefined : linkOf(address))?.revalidate() ?? Effect.void),
     events: events.stream,
     links: Effect.sync(() => new Map([...links].map(([address, link]) => [address, link.state()]))),
     stats: Effect.sync(() => ({ ...futures.stats(), ...counters, ...settings.traffic }))

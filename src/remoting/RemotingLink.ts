@@ -75,7 +75,8 @@ export interface LinkHost {
   readonly settings: ChannelSettings
   readonly handlers: Handlers
   readonly direct: DirectCalls
-  readonly registrations: ReadonlySet<Registration>
+  /** The registrations that apply to an address at this moment, in the order in which they were given. */
+  readonly registrationsOf: (address: Address) => ReadonlyArray<Registration>
   readonly times: LinkTimes
   readonly counters: LinkCounters
   readonly scope: Scope.Scope
@@ -395,7 +396,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     const channel = this.current
     if (channel === undefined) return
     tendTraffic(channel, now)
-    const registered = this.host.registrations.size > 0
+    const registered = this.registered
     if (!registered && now - channel.lastUsed >= times.idle) {
       this.current = undefined
       this.status = "Idle"
@@ -420,6 +421,20 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
   /** A hook that looks at answers threw. */
   hookFailed(cause: unknown): void {
     this.emit("Exception", this.current?.id ?? "", this.generation, `a hook failed: ${describe(cause)}`, cause)
+  }
+
+  /**
+   * Runs the registrations again, on the channel that is open and beside what
+   * flows on it. Where there is none, one is dialled, and they run there first.
+   */
+  revalidate(): Effect.Effect<void, unknown> {
+    const registrations = this.host.registrationsOf(this.address)
+    const channel = this.current
+    if (channel === undefined || registrations.length === 0) {
+      this.connect()
+      return Effect.void
+    }
+    return this.register(channel, registrations, Effect.never)
   }
 
   /** Settles everything, closes everything. */
@@ -506,9 +521,14 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
 
   // --- the supervised swap --------------------------------------------------
 
+  /** Whether the address is to stay connected. */
+  private get registered(): boolean {
+    return this.host.registrationsOf(this.address).length > 0
+  }
+
   /** Whether a connection is worth having. */
   private get needed(): boolean {
-    return this.waiting.size > 0 || this.scouting || this.host.registrations.size > 0
+    return this.waiting.size > 0 || this.scouting || this.registered
   }
 
   /** Starts the one fiber that gets a channel, unless it runs or nobody needs one. */
@@ -639,14 +659,15 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.validating = channel
     channel.start()
     this.tell("Connect", channel, `connected to ${channel.connection.remote}`)
-    const failure = this.host.registrations.size === 0 ? undefined : yield* this.validate(channel)
+    const registrations = this.host.registrationsOf(this.address)
+    const failure = registrations.length === 0 ? undefined : yield* this.validate(channel, registrations)
     this.validating = undefined
     if (this.host.closing()) return this.shuttingDown()
     const refusal = channel.draining ? this.goAwayReason() : failure
     if (refusal !== undefined || channel.closed) {
       return this.discard(channel, refusal)
     }
-    this.activate(channel)
+    this.activate(channel, registrations.length > 0)
     return undefined
   })
 
@@ -664,7 +685,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     return reason
   }
 
-  private activate(channel: RemotingChannel): void {
+  private activate(channel: RemotingChannel, registered: boolean): void {
     const previous = this.activeGeneration
     this.current = channel
     this.activeGeneration = channel.generation
@@ -672,7 +693,7 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     this.failure = undefined
     this.turnedAway = false
     this.trigger = "demand"
-    this.tell("Active", channel, this.host.registrations.size === 0 ? "connected" : "its registrations are answered")
+    this.tell("Active", channel, registered ? "its registrations are answered" : "connected")
     if (previous > 0) {
       if (this.wentAway) this.host.counters.swaps++
       this.tell(
@@ -687,20 +708,16 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
     for (const call of calls) if (call.stage !== Stage.Settled) this.send(call)
   }
 
-  private validate(channel: RemotingChannel): Effect.Effect<Reason | undefined> {
+  private validate(
+    channel: RemotingChannel,
+    registrations: ReadonlyArray<Registration>
+  ): Effect.Effect<Reason | undefined> {
     this.status = "Validating"
-    const millis = this.host.times.registration
-    const peer = this.host.direct.vitalPeer(channel)
     // Nobody waits for registrations on a channel that has become useless.
     const useless = Effect.callback<never, Error>((resume) => {
       this.endValidation = () => resume(Effect.fail(new Error("the connection ended")))
     })
-    return Effect.forEach([...this.host.registrations], (register) => register(peer), { discard: true }).pipe(
-      Effect.raceFirst(useless),
-      Effect.timeoutOrElse({
-        duration: Duration.millis(millis),
-        orElse: () => Effect.fail(new Error(`it took longer than ${millis} ms`))
-      }),
+    return this.register(channel, registrations, useless).pipe(
       Effect.as(undefined),
       Effect.catchCause((failure) => {
         const cause = Cause.squash(failure)
@@ -712,6 +729,23 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
             cause
           })
         )
+      })
+    )
+  }
+
+  /** Runs registrations on a channel, until `ended` fails or their time is up. */
+  private register(
+    channel: RemotingChannel,
+    registrations: ReadonlyArray<Registration>,
+    ended: Effect.Effect<never, unknown>
+  ): Effect.Effect<void, unknown> {
+    const millis = this.host.times.registration
+    const peer = this.host.direct.vitalPeer(channel)
+    return Effect.forEach(registrations, (register) => register(peer), { discard: true }).pipe(
+      Effect.raceFirst(ended),
+      Effect.timeoutOrElse({
+        duration: Duration.millis(millis),
+        orElse: () => Effect.fail(new Error(`it took longer than ${millis} ms`))
       })
     )
   }

@@ -53,7 +53,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     breaks: "registrations come before anything else",
     file: link,
-    search: "this.host.registrations.size === 0 ? undefined : yield* this.validate(channel)",
+    search: "registrations.length === 0 ? undefined : yield* this.validate(channel, registrations)",
     replace: "undefined as Reason | undefined",
     killedBy: ["remoting/Registration.test.ts"]
   },

@@ -335,3 +335,242 @@ describe("a registration that fails", () => {
       assert.isAtMost(net.dials(server.address), 104)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
+
+describe("a registration that applies to some addresses", () => {
+  it.effect("runs there and nowhere else", () =>
+    Effect.gen(function*() {
+      const broker = yield* serving(1)
+      const nameServer = yield* serving(2)
+      const c = yield* client()
+      yield* c.onValidate(heartbeat, { appliesTo: (address) => address === broker.address })
+      yield* c.invoke(broker.address, { code: echoCode })
+      yield* c.invoke(nameServer.address, { code: echoCode })
+      assert.deepStrictEqual(codes(broker.received), [RequestCode.HEART_BEAT, echoCode])
+      assert.deepStrictEqual(codes(nameServer.received), [echoCode])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("runs in the order of all that apply", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      yield* c.onValidate((channel) => channel.invoke({ code: 1 }), { appliesTo: () => true })
+      yield* c.onValidate((channel) => channel.invoke({ code: 2 }), { appliesTo: () => false })
+      yield* c.onValidate((channel) => channel.invoke({ code: 3 }))
+      yield* c.invoke(server.address, { code: echoCode })
+      assert.deepStrictEqual(codes(server.received), [1, 3, echoCode])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("says in Active whether there was one", () =>
+    Effect.gen(function*() {
+      const broker = yield* serving(1)
+      const nameServer = yield* serving(2)
+      const c = yield* client()
+      const events = yield* recordEvents(c)
+      yield* c.onValidate(heartbeat, { appliesTo: (address) => address === broker.address })
+      yield* c.invoke(broker.address, { code: echoCode })
+      yield* c.invoke(nameServer.address, { code: echoCode })
+      yield* settle
+      assert.deepStrictEqual(
+        events.filter(({ type }) => type === "Active").map(({ address, reason }) => [address, reason]),
+        [[broker.address, "its registrations are answered"], [nameServer.address, "connected"]]
+      )
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("lets go of the others when they are unused", () =>
+    Effect.gen(function*() {
+      const broker = yield* serving(1)
+      const nameServer = yield* serving(2)
+      const c = yield* client()
+      yield* c.onValidate(heartbeat, { appliesTo: (address) => address === broker.address })
+      yield* c.invoke(broker.address, { code: echoCode })
+      yield* c.invoke(nameServer.address, { code: echoCode })
+      yield* pass("10 minutes")
+      assert.isFalse(broker.peers[0].closed)
+      assert.isTrue(nameServer.peers[0].closed)
+      assert.deepStrictEqual([...(yield* c.links).keys()], [broker.address])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("does not dial the others again without a request for them", () =>
+    Effect.gen(function*() {
+      const net = yield* network
+      const nameServer = yield* serving(1)
+      const c = yield* client()
+      yield* c.onValidate(heartbeat, { appliesTo: () => false })
+      yield* c.invoke(nameServer.address, { code: echoCode })
+      nameServer.peers[0].end()
+      yield* pass("1 minute")
+      assert.strictEqual(net.dials(nameServer.address), 1)
+      assert.strictEqual((yield* c.links).get(nameServer.address)?.status, "Idle")
+      yield* c.invoke(nameServer.address, { code: echoCode })
+      assert.strictEqual(net.dials(nameServer.address), 2)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("does not probe the others while they are silent", () =>
+    Effect.gen(function*() {
+      const nameServer = yield* serving(1)
+      const c = yield* client()
+      yield* c.onValidate(heartbeat, { appliesTo: () => false })
+      yield* c.invoke(nameServer.address, { code: echoCode })
+      yield* pass("1 minute")
+      assert.deepStrictEqual(codes(nameServer.received), [echoCode])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("lets go of an address to which it no longer applies", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      let applies = true
+      yield* c.onValidate(heartbeat, { appliesTo: () => applies })
+      yield* c.invoke(server.address, { code: echoCode })
+      yield* pass("10 minutes")
+      assert.isFalse(server.peers[0].closed)
+      applies = false
+      yield* pass("2 minutes")
+      assert.isTrue(server.peers[0].closed)
+      yield* pass("2 minutes")
+      assert.strictEqual((yield* c.links).size, 0)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("stops dialling an address that is gone once it no longer applies to it", () =>
+    Effect.gen(function*() {
+      const net = yield* network
+      const server = yield* serving(1)
+      const c = yield* client()
+      let applies = true
+      yield* c.onValidate(heartbeat, { appliesTo: () => applies })
+      yield* c.invoke(server.address, { code: echoCode })
+      net.fault(server.address, "refuse")
+      net.reset(server.address)
+      yield* pass("10 seconds")
+      const dials = net.dials(server.address)
+      assert.isAtLeast(dials, 10)
+      applies = false
+      yield* pass("10 seconds")
+      assert.strictEqual(net.dials(server.address), dials)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("runs on the next connection of an address to which it has come to apply", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      let applies = false
+      yield* c.onValidate(heartbeat, { appliesTo: () => applies })
+      yield* c.invoke(server.address, { code: echoCode })
+      applies = true
+      server.peers[0].end()
+      yield* pass(100)
+      assert.deepStrictEqual(codes(server.peers[1].received), [RequestCode.HEART_BEAT])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("applies where the question throws", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      yield* c.onValidate(heartbeat, {
+        appliesTo: () => {
+          throw new Error("who knows")
+        }
+      })
+      yield* c.invoke(server.address, { code: echoCode })
+      assert.deepStrictEqual(codes(server.received), [RequestCode.HEART_BEAT, echoCode])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
+
+describe("revalidate", () => {
+  it.effect("runs the registrations on the channel that is open, beside what flows there", () =>
+    Effect.gen(function*() {
+      const server = yield* scripted(1, {
+        command: ({ command, peer }) => {
+          if (command.code !== echoCode) peer.answer(command)
+        }
+      })
+      const c = yield* client()
+      yield* start(Effect.exit(c.invoke(server.address, { code: echoCode })))
+      yield* c.onValidate(heartbeat)
+      yield* c.revalidate(server.address)
+      assert.deepStrictEqual(codes(server.received), [echoCode, RequestCode.HEART_BEAT])
+      assert.strictEqual(server.peers.length, 1)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("waits for them, and fails with what they fail with; the channel stays", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      yield* c.invoke(server.address, { code: echoCode })
+      yield* c.onValidate(() => Effect.delay(Effect.fail("no"), 200))
+      const fiber = yield* start(Effect.flip(c.revalidate(server.address)))
+      yield* pass(199)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* pass(1)
+      assert.strictEqual(yield* Fiber.join(fiber), "no")
+      assert.isFalse(server.peers[0].closed)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("gives them five seconds together", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      yield* c.invoke(server.address, { code: echoCode })
+      yield* c.onValidate(() => Effect.never)
+      const fiber = yield* start(Effect.flip(c.revalidate(server.address)))
+      yield* pass(4_999)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* pass(1)
+      assert.include(String(yield* Fiber.join(fiber)), "5000 ms")
+      assert.isFalse(server.peers[0].closed)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("dials where no channel is open, and does not wait for it", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      yield* c.onValidate(heartbeat)
+      yield* c.revalidate(server.address)
+      yield* settle
+      assert.deepStrictEqual(codes(server.received), [RequestCode.HEART_BEAT])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("dials nobody to whom no registration applies", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const c = yield* client()
+      yield* c.onValidate(heartbeat, { appliesTo: () => false })
+      yield* c.revalidate(server.address)
+      yield* settle
+      assert.strictEqual(server.peers.length, 0)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("answered with GO_AWAY retires the channel, and the next is registered first", () =>
+    Effect.gen(function*() {
+      const server = yield* scripted(1, {
+        command: ({ command, peer }) => {
+          if (peer.index === 0 && command.code === RequestCode.HEART_BEAT) peer.goAway(command)
+          else peer.answer(command)
+        }
+      })
+      const c = yield* client()
+      yield* c.invoke(server.address, { code: echoCode })
+      yield* c.onValidate(heartbeat)
+      yield* start(Effect.exit(c.revalidate(server.address)))
+      yield* pass(10)
+      yield* c.invoke(server.address, { code: echoCode })
+      assert.deepStrictEqual(server.peers.map((peer) => codes(peer.received)), [
+        [echoCode, RequestCode.HEART_BEAT],
+        [RequestCode.HEART_BEAT, echoCode]
+      ])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("does nothing for what is no address, or on a client that has closed", () =>
+    Effect.gen(function*() {
+      const server = yield* serving(1)
+      const scope = yield* Scope.make()
+      const c = yield* Scope.provide(client(), scope)
+      yield* c.onValidate(heartbeat)
+      yield* c.revalidate("nowhere")
+      assert.strictEqual((yield* c.links).size, 0)
+      yield* Scope.close(scope, Exit.void)
+      yield* c.revalidate(server.address)
+      yield* settle
+      assert.strictEqual(server.peers.length, 0)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
