@@ -78,7 +78,7 @@ const sysFlagOffset = 36
 const bornTimestampOffset = 40
 const bornHostOffset = 48
 /** All up to the body but for the bytes of the two IPs. */
-const fixedSize = 84
+const fixedSize = 80
 const largestV1Topic = 127
 const largestTopic = 32767
 const word = 2 ** 32
