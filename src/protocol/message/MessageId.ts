@@ -38,17 +38,37 @@ const idPattern = /^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{56})$/
 
 const bytesOf = (id: string): Buffer | undefined => idPattern.test(id) ? Buffer.from(id, "hex") : undefined
 
+/** The hosts that offset ids were made for last, most often a handful of brokers, and what their ids begin with. */
+const hostPrefixes = new Map<string, string>()
+const rememberedHosts = 64
+
+const hostPrefix = (storeHost: string): string => {
+  const known = hostPrefixes.get(storeHost)
+  if (known !== undefined) {
+    return known
+  }
+  const host = HostPort.parse(storeHost)
+  if (host === undefined) {
+    throw new RangeError(`${storeHost} is not an IP address and a port`)
+  }
+  if (hostPrefixes.size === rememberedHosts) {
+    hostPrefixes.clear()
+  }
+  const prefix = upperHex(host.ip) + hex(host.port, 8)
+  hostPrefixes.set(storeHost, prefix)
+  return prefix
+}
+
 /**
  * The offset id of the message that a broker stored at a position of its commit log.
  *
  * @throws RangeError when the host is not `ip:port` or the offset is no safe integer from 0
  */
 export const createOffsetId = (storeHost: string, physicalOffset: number): string => {
-  const host = HostPort.parse(storeHost)
-  if (host === undefined || !Number.isSafeInteger(physicalOffset) || physicalOffset < 0) {
-    throw new RangeError(`No offset id for ${storeHost} and ${physicalOffset}`)
+  if (!Number.isSafeInteger(physicalOffset) || physicalOffset < 0) {
+    throw new RangeError(`${physicalOffset} is no offset`)
   }
-  return upperHex(host.ip) + hex(host.port, 8) + hex(physicalOffset, 16)
+  return hostPrefix(storeHost) + hex(physicalOffset, 16)
 }
 
 /** Where the message with an offset id is stored; `undefined` when it is no offset id. */

@@ -146,6 +146,18 @@ export const normalTopic = (topic: string, group: string): string => {
     : topic
 }
 
+/**
+ * The group of a retry topic; `undefined` when the topic is none. As in Java what is made for popping by the first rule
+ * yields `group_topic`, for nothing says where the group ends.
+ */
+export const parseGroup = (topic: string): string | undefined => {
+  if (!isRetryTopic(topic)) {
+    return undefined
+  }
+  const plus = topic.indexOf("+", retryPrefix.length)
+  return topic.slice(retryPrefix.length, plus < 0 ? topic.length : plus)
+}
+
 /** Whether a topic is a retry topic. */
 export const isRetryTopic = (topic: string): boolean => topic.startsWith(retryPrefix)
 

@@ -186,7 +186,11 @@ class MessageReader {
   private readonly view: DataView
   private readonly bornHosts = new HostReader()
   private readonly storeHosts = new HostReader()
+  private readonly properties = new MessageProperties.PropertiesDecoder()
   private start = 0
+  private topic = ""
+  private topicAt = 0
+  private topicEnd = 0
 
   constructor(bytes: Uint8Array) {
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -209,6 +213,21 @@ class MessageReader {
 
   private truncated(part: string): undefined {
     return this.fail("Truncated", this.buffer.length, `the bytes end inside ${part}`)
+  }
+
+  /** The topic in `buffer[at..end)`, most often the one before, which is then neither decoded nor kept again. */
+  private text(at: number, end: number): string {
+    const { buffer, topicAt, topicEnd } = this
+    let same = end - at === topicEnd - topicAt
+    for (let i = 0; same && i < end - at; i++) {
+      same = buffer[at + i] === buffer[topicAt + i]
+    }
+    if (!same) {
+      this.topic = buffer.toString("utf8", at, end)
+      this.topicAt = at
+      this.topicEnd = end
+    }
+    return this.topic
   }
 
   /** The next message; `undefined` when there is none, or with a violation. */
@@ -278,7 +297,7 @@ class MessageReader {
     }
     this.start = propertiesEnd
     return {
-      topic: buffer.toString("utf8", topicAt, topicEnd),
+      topic: this.text(topicAt, topicEnd),
       queueId: view.getInt32(start + queueIdOffset),
       queueOffset,
       physicalOffset,
@@ -294,7 +313,7 @@ class MessageReader {
       body: buffer.subarray(bodyAt, bodyEnd),
       properties: propertiesLength === 0
         ? MessageProperties.empty
-        : MessageProperties.decode(buffer.toString("utf8", propertiesAt, propertiesEnd))
+        : this.properties.decode(buffer.toString("utf8", propertiesAt, propertiesEnd))
     }
   }
 }
