@@ -12,11 +12,16 @@ import * as Stream from "effect/Stream"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Broker, BrokerOptions, Call } from "./BrokerApi.ts"
-import type { Handle } from "./BrokerCore.ts"
+import type { Handle, Handles } from "./BrokerCore.ts"
 import { BrokerCore } from "./BrokerCore.ts"
 import { BrokerStore } from "./BrokerStore.ts"
+import * as Delays from "./Delays.ts"
+import * as Query from "./Query.ts"
+import * as Reply from "./Reply.ts"
+import * as Send from "./Send.ts"
 import { defaults } from "./Settings.ts"
 import { topicConfig } from "./TopicTable.ts"
+import * as Transactions from "./Transactions.ts"
 
 export type {
   Broker,
@@ -43,6 +48,12 @@ const failed = (error: unknown): RemotingReply => ({
   code: ResponseCode.SYSTEM_ERROR,
   remark: error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 })
+
+/** What the request codes of a broker mean. */
+const families: ReadonlyArray<(core: BrokerCore) => Handles> = [Send.make, Reply.make, Transactions.make, Query.make]
+
+/** What a master does by itself. */
+const services: ReadonlyArray<(core: BrokerCore) => void> = [Delays.start, Transactions.start]
 
 /**
  * A broker in the current scope. Its requests are served until the scope closes; what is suspended then is settled by
@@ -136,10 +147,15 @@ export const make = Effect.fnUntraced(function*(
   }
   core.agenda.onEarlier = arm
 
-  const families: ReadonlyArray<(core: BrokerCore) => ReadonlyArray<readonly [number, Handle]>> = []
   for (const family of families) {
     for (const [code, handle] of family(core)) yield* serve(code, handle)
   }
+  if (!core.isSlave) { for (const start of services) start(core) }
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const dispose of core.disposers) dispose()
+    })
+  )
   yield* Effect.forkScoped(
     Stream.runForEach(server.events, (event) =>
       Effect.sync(() => {

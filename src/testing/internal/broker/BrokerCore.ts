@@ -1,12 +1,13 @@
 /** What the request handlers of a broker share. */
 import type * as Effect from "effect/Effect"
+import * as HeaderCodec from "../../../protocol/header/HeaderCodec.ts"
 import * as Names from "../../../protocol/message/Names.ts"
 import { PropertyName } from "../../../protocol/message/PropertyName.ts"
 import * as SysFlag from "../../../protocol/message/SysFlag.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import { Agenda } from "./Agenda.ts"
 import type { BrokerConditions, BrokerListener, BrokerUser, Call } from "./BrokerApi.ts"
-import type { BrokerStore, NewMessage, Placed } from "./BrokerStore.ts"
+import type { BrokerStore, NewMessage, Placed, StoreListener } from "./BrokerStore.ts"
 import { Clients } from "./Clients.ts"
 import { QueueLocks } from "./QueueLocks.ts"
 import type { BrokerSettings } from "./Settings.ts"
@@ -73,6 +74,8 @@ export class BrokerCore {
   readonly locks: QueueLocks
   readonly conditions: BrokerConditions = { diskFull: false, pageCacheBusy: false, putStatus: "SUCCESS" }
   readonly startedAt: number
+  /** What is to be undone when the broker stops. */
+  readonly disposers: Array<() => void> = []
   /** Code of the request whose handler runs now. */
   executing: number | undefined = undefined
 
@@ -103,8 +106,14 @@ export class BrokerCore {
   }
 
   /** An integer from 0 to less than `limit`. */
-  randomInt(limit: number): number {
+  pick(limit: number): number {
     return Math.floor(this.random() * limit)
+  }
+
+  /** Is told of what is stored until the broker stops. */
+  onStored(listener: StoreListener): void {
+    this.store.listeners.add(listener)
+    this.disposers.push(() => this.store.listeners.delete(listener))
   }
 
   /** Stores a message, or what waits in its place when it is delayed (RocketMQ 5.3.3 `HookUtils`). */
@@ -146,10 +155,9 @@ export class BrokerCore {
 
   private storeProblem(message: NewMessage): PutStatus | undefined {
     if (message.body.length > this.settings.maxMessageSize) return "MESSAGE_ILLEGAL"
+    const stored = message.stored ?? message.properties
     let size = 0
-    for (const name of Object.keys(message.properties)) {
-      size += Buffer.byteLength(name) + Buffer.byteLength(message.properties[name]!) + 2
-    }
+    for (const name of Object.keys(stored)) size += Buffer.byteLength(name) + Buffer.byteLength(stored[name]!) + 2
     return size > 32_767 ? "PROPERTIES_SIZE_EXCEEDED" : undefined
   }
 
@@ -159,13 +167,16 @@ export class BrokerCore {
     const level = delayLevel(message)
     if (level > 0) {
       const levels = this.store.delays(this.settings).length
-      const { TIMER_DELAY_MS: _ms, TIMER_DELAY_SEC: _sec, TIMER_DELIVER_MS: _at, ...rest } = message.properties
       const actual = Math.min(level, levels)
-      message.properties = Object.assign(Object.create(null), rest, {
+      message.properties = properties(message.properties, {
+        [PropertyName.TIMER_DELAY_MS]: undefined,
+        [PropertyName.TIMER_DELAY_SEC]: undefined,
+        [PropertyName.TIMER_DELIVER_MS]: undefined,
         [PropertyName.DELAY]: String(actual),
         [PropertyName.REAL_TOPIC]: message.topic,
         [PropertyName.REAL_QID]: String(message.queueId)
       })
+      message.stored = undefined
       message.topic = Names.scheduleTopic
       message.queueId = actual - 1
       return undefined
@@ -175,11 +186,12 @@ export class BrokerCore {
 
   /** A delivery time: the message waits in the timer's topic. */
   private time(message: NewMessage): PutStatus | undefined {
-    const { properties, topic } = message
-    if (topic === timerTopic || properties[PropertyName.TIMER_OUT_MS] !== undefined) return undefined
-    const seconds = properties[PropertyName.TIMER_DELAY_SEC]
-    const millis = properties[PropertyName.TIMER_DELAY_MS]
-    const at = properties[PropertyName.TIMER_DELIVER_MS]
+    const { topic } = message
+    const present = message.properties
+    if (topic === timerTopic || present[PropertyName.TIMER_OUT_MS] !== undefined) return undefined
+    const seconds = present[PropertyName.TIMER_DELAY_SEC]
+    const millis = present[PropertyName.TIMER_DELAY_MS]
+    const at = present[PropertyName.TIMER_DELIVER_MS]
     if (seconds === undefined && millis === undefined && at === undefined) return undefined
     const { settings } = this
     if (!settings.timerWheelEnable) return "WHEEL_TIMER_NOT_ENABLE"
@@ -191,20 +203,54 @@ export class BrokerCore {
       : parseLong(at!)
     if (Number.isNaN(due)) return "WHEEL_TIMER_MSG_ILLEGAL"
     if (due <= now) {
-      return properties[PropertyName.TIMER_DEL_UNIQKEY] === undefined ? undefined : "WHEEL_TIMER_MSG_ILLEGAL"
+      return present[PropertyName.TIMER_DEL_UNIQKEY] === undefined ? undefined : "WHEEL_TIMER_MSG_ILLEGAL"
     }
     if (due - now > settings.timerMaxDelaySec * 1_000) return "WHEEL_TIMER_MSG_ILLEGAL"
     const precision = settings.timerPrecisionMs
     const floored = due % precision === 0 ? due - precision : Math.floor(due / precision) * precision
-    message.properties = Object.assign(Object.create(null), properties, {
+    message.properties = properties(present, {
       [PropertyName.TIMER_OUT_MS]: String(floored),
       [PropertyName.REAL_TOPIC]: topic,
       [PropertyName.REAL_QID]: String(message.queueId)
     })
+    message.stored = undefined
     message.topic = timerTopic
     message.queueId = 0
     return undefined
   }
+}
+
+/** What Java's broker answers when it meets something that it did not expect. */
+export class JavaException extends Error {
+  constructor(name: string, message: string) {
+    super(message)
+    this.name = name
+  }
+}
+
+/**
+ * The header of a request. Where it is no such header a real broker runs into a null, which is answered as SYSTEM_ERROR.
+ */
+export const headerOf = <T>(codec: HeaderCodec.HeaderCodec<T>, call: Call): T => {
+  const header = codec.decode(call.request.extFields)
+  if (HeaderCodec.isViolation(header)) {
+    throw new JavaException("java.lang.NullPointerException", `${header.field} ${header.detail}`)
+  }
+  return header
+}
+
+/** A record without prototype, as properties have it. */
+export const properties = (
+  from: NewMessage["properties"],
+  more: Readonly<Record<string, string | undefined>>
+): NewMessage["properties"] => {
+  const all: Record<string, string> = Object.assign(Object.create(null), from)
+  for (const name of Object.keys(more)) {
+    const value = more[name]
+    if (value === undefined) delete all[name]
+    else all[name] = value
+  }
+  return all
 }
 
 /** The delay level of a message; 0 for none. */

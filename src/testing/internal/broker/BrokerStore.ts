@@ -25,6 +25,8 @@ export interface NewMessage {
   sysFlag: number
   readonly body: Uint8Array
   properties: MessageProperties
+  /** The properties to store, where they are others than those that count on the way. */
+  stored?: MessageProperties | undefined
   readonly bornTimestamp: number
   readonly bornHost: string
   readonly storeHost: string
@@ -78,22 +80,16 @@ export interface ReadFilter {
   readonly byMessage: ((message: Buffer) => boolean) | undefined
 }
 
-/** A delayed message with a delivery time that waits. */
+/** A message with a delivery time that waits. */
 export interface Timer {
-  /** Epoch milliseconds. */
-  readonly due: number
-  readonly order: number
   readonly physicalOffset: number
   readonly size: number
-  readonly topic: string
-  readonly uniqKey: string | undefined
 }
 
 /** A half message whose fate is not known. */
 export interface HalfMessage {
   readonly queueOffset: number
   readonly physicalOffset: number
-  readonly checks: number
 }
 
 /** A message that was popped and not acknowledged. */
@@ -131,8 +127,8 @@ export class BrokerStore {
   readonly offsets = new ConsumerOffsets()
   /** Offset of the first message of each delay level that waits, by level from 1 on. */
   readonly delayOffsets = new Map<number, number>()
-  /** Messages with a delivery time that wait, by the offset they have in the log. */
-  readonly timers = new Map<number, Timer>()
+  /** Messages with a delivery time that wait, by their TIMER_OUT_MS. */
+  readonly timers = new Map<number, Array<Timer>>()
   /** Half messages by their queue offset. */
   readonly halves = new Map<number, HalfMessage>()
   /** Popped messages by `popKey`. */
@@ -172,7 +168,13 @@ export class BrokerStore {
     let queueOffset = queue.maxOffset
     const encoded = messages.map((message) => {
       const offset = isHidden(message.sysFlag) ? 0 : queueOffset
-      const bytes = StoredMessage.encode({ ...message, queueOffset: offset, physicalOffset: 0, storeTimestamp })
+      const bytes = StoredMessage.encode({
+        ...message,
+        properties: message.stored ?? message.properties,
+        queueOffset: offset,
+        physicalOffset: 0,
+        storeTimestamp
+      })
       if (!isHidden(message.sysFlag)) queueOffset += members(message)
       return { message, bytes, offset }
     })
@@ -188,10 +190,11 @@ export class BrokerStore {
     this.stats.set(topic, stats)
     const placed = encoded.map(({ bytes, message, offset }, index): Placed => {
       const physicalOffset = positions[index]!
-      const tags = message.properties[PropertyName.TAGS]
+      const properties = message.stored ?? message.properties
+      const tags = properties[PropertyName.TAGS]
       const tagsCode = tags === undefined ? 0 : javaHashCode(tags)
       if (!isHidden(message.sysFlag)) queue.add(physicalOffset, bytes.length, tagsCode, members(message))
-      this.index(message, physicalOffset, storeTimestamp)
+      this.index(message, properties, physicalOffset, storeTimestamp)
       stats.messages += members(message)
       stats.bytes += bytes.length
       return {
@@ -202,7 +205,7 @@ export class BrokerStore {
         size: bytes.length,
         storeTimestamp,
         tagsCode,
-        properties: message.properties
+        properties
       }
     })
     for (const one of placed) for (const listener of this.listeners) listener(one)
@@ -369,9 +372,9 @@ export class BrokerStore {
     return delayLevels(settings.messageDelayLevel)
   }
 
-  private index(message: NewMessage, position: number, timestamp: number): void {
+  private index(message: NewMessage, properties: MessageProperties, position: number, timestamp: number): void {
     if (SysFlag.transactionType(message.sysFlag) === SysFlag.transactionRollback) return
-    const { properties, topic } = message
+    const { topic } = message
     const add = (key: string): void => this.keys.add(keyHash(javaHashCode(`${topic}#${key}`)), position, timestamp)
     const uniqKey = properties[PropertyName.UNIQ_KEY]
     if (uniqKey !== undefined) add(uniqKey)
