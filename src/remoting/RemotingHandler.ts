@@ -26,11 +26,6 @@ export interface Peer {
    */
   readonly suspend: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /**
-   * Sends an answer apart from what a handler returns: later, or once more.
-   * Nobody looks whether the peer waits for one. A closed channel drops it.
-   */
-  readonly reply: (opaque: number, reply: RemotingReply) => void
-  /**
    * Answers a request by its opaque, besides what its handler returns: an answer too many, for tests of the other side.
    */
   readonly answer: (opaque: number, reply: RemotingReply) => void

@@ -71,7 +71,6 @@ export class DirectCalls {
       invokeOneway: (request, options) => Effect.asVoid(this.call(channel, request, options?.timeout, true, defaults)),
       // Nothing runs here that could give way; a handler gets a peer of its own.
       suspend: (effect) => effect,
-      reply: (opaque, reply) => channel.reply(opaque, reply),
       answer: (opaque, reply) => channel.reply(opaque, reply),
       isOpen: () => !channel.closed,
       close: () => channel.end(channel.closedReason("it was closed on this side"))

@@ -19,14 +19,11 @@ import type { Plan } from "./FaultTable.ts"
 import { FaultTable } from "./FaultTable.ts"
 import type { RequestJournal } from "./RequestJournal.ts"
 
-/** Serves a request; `undefined` is no answer. */
-export type Serve = (request: RemotingCommand, peer: Peer) => Effect.Effect<RemotingReply | undefined, unknown>
+/** What a server registers its handlers on: each of them is told to the journal, and meets faults. */
+export type Serving = Pick<RemotingServer.Service, "address" | "events" | "peers" | "handle" | "handleOther">
 
 /** What a server does in one life. */
-export interface Serving {
-  /** Codes that are served; those left out get code 3, whether or not the server drains. Default: every code. */
-  readonly codes?: ReadonlyArray<number> | undefined
-  readonly serve: Serve
+export interface Duties {
   /** A connection has closed. */
   readonly channelClosed?: ((channelId: string) => void) | undefined
   /** Runs once requests are served, in the life's scope: what goes on in the background is forked here. */
@@ -54,25 +51,25 @@ export type State = "serving" | "draining" | "stopped"
 interface Life {
   readonly scope: Scope.Closeable
   readonly service: RemotingServer.Service
-  readonly serving: Serving
+  readonly duties: Duties
 }
 
 export class Node {
   readonly name: string
   private readonly surroundings: Surroundings
-  private readonly make: (service: RemotingServer.Service) => Effect.Effect<Serving, never, Scope.Scope>
+  private readonly make: (serving: Serving) => Effect.Effect<Duties, never, Scope.Scope>
   private readonly faults: FaultTable
   private life: Life | undefined
   private bound: Address
   private current: State = "stopped"
   private goAwaysBefore = 0
 
-  /** @param make what the server does in a life; called before its first request, and may not wait for anything */
+  /** @param make begins a life: registers the handlers, and waits for nothing */
   constructor(
     name: string,
     port: number,
     surroundings: Surroundings,
-    make: (service: RemotingServer.Service) => Effect.Effect<Serving, never, Scope.Scope>
+    make: (serving: Serving) => Effect.Effect<Duties, never, Scope.Scope>
   ) {
     this.name = name
     this.surroundings = surroundings
@@ -97,13 +94,10 @@ export class Node {
       const scope = yield* Scope.fork(cluster)
       const born = Effect.gen({ self: this }, function*() {
         const service = yield* this.listen
-        const serving = yield* this.make(service)
-        const { channelClosed, codes } = serving
-        const handler = this.observe(serving.serve)
-        if (codes === undefined) yield* service.handleOther(handler)
-        else for (const code of codes) yield* service.handle(code, handler)
+        const duties = yield* this.make(this.observed(service))
+        const { channelClosed } = duties
         this.bound = service.address
-        this.life = { scope, service, serving }
+        this.life = { scope, service, duties }
         this.current = "serving"
         if (channelClosed !== undefined) {
           yield* Effect.forkScoped(
@@ -115,7 +109,7 @@ export class Node {
           )
         }
         note(`${this.name} serves on ${service.address}`)
-        if (serving.begin !== undefined) yield* serving.begin
+        if (duties.begin !== undefined) yield* duties.begin
       })
       yield* Effect.onError(Scope.provide(born, scope), (cause) => Scope.close(scope, Exit.failCause(cause)))
     })
@@ -159,7 +153,7 @@ export class Node {
     if (life === undefined || this.current === "draining") return Effect.void
     this.current = "draining"
     this.surroundings.note(`${this.name} drains`)
-    return (life.serving.leave ?? Effect.void).pipe(
+    return (life.duties.leave ?? Effect.void).pipe(
       Effect.andThen(life.service.drain),
       // It may have been stopped meanwhile, and started again.
       Effect.andThen(Effect.suspend(() => this.life === life ? this.stop : Effect.void))
@@ -182,13 +176,25 @@ export class Node {
       : Effect.map(this.life.service.stats, (stats) => this.goAwaysBefore + stats.goAways)
   )
 
-  private observe(serve: Serve): Handler<never> {
+  private observed(service: RemotingServer.Service): Serving {
+    return {
+      address: service.address,
+      events: service.events,
+      peers: service.peers,
+      handle: (code, handler) => service.handle(code, this.observe(handler)),
+      handleOther: (handler) => service.handleOther(this.observe(handler))
+    }
+  }
+
+  private observe<R>(handler: Handler<R>): Handler<R> {
     const { clock, journal } = this.surroundings
     return (request, peer) => {
       const entry = journal.begin(this.name, clock.currentTimeMillisUnsafe(), peer.address, request)
       const plan = this.faults.plan(request)
       return Effect.onExit(
-        plan === undefined ? serve(request, peer) : faulty(plan, serve, request, peer),
+        plan === undefined
+          ? Effect.suspend(() => handler(request, peer))
+          : faulty(plan, handler, request, peer),
         (exit) => {
           journal.end(
             entry,
@@ -202,23 +208,23 @@ export class Node {
   }
 }
 
-const faulty = (
+const faulty = <R>(
   plan: Plan,
-  serve: Serve,
+  handler: Handler<R>,
   request: RemotingCommand,
   peer: Peer
-): Effect.Effect<RemotingReply | undefined, unknown> =>
+): Effect.Effect<RemotingReply | undefined, unknown, R> =>
   Effect.gen(function*() {
     if (plan.slow > 0) yield* peer.suspend(Effect.sleep(plan.slow))
     if (plan.refused !== undefined) return plan.refused
-    const reply = yield* serve(request, peer)
+    const reply = yield* handler(request, peer)
     if (plan.late > 0) yield* peer.suspend(Effect.sleep(plan.late))
-    if (plan.closed) peer.close()
     if (plan.closed || plan.lost) {
       plan.executed = true
+      if (plan.closed) peer.close()
       return undefined
     }
-    if (plan.duplicated && reply !== undefined && !request.isOneway) peer.reply(request.opaque, reply)
+    if (plan.duplicated && reply !== undefined && !request.isOneway) peer.answer(request.opaque, reply)
     return reply
   })
 

@@ -2,31 +2,13 @@
  * What a name server knows: which brokers live where, and which topics they have. The rules are those of RocketMQ
  * 5.3.3 `RouteInfoManager`. It knows no time: whoever calls says what time it is.
  */
-
-/** Queues of a topic on one broker. */
-export interface QueueEntry {
-  readonly brokerName: string
-  readonly readQueueNums: number
-  readonly writeQueueNums: number
-  readonly perm: number
-  readonly topicSysFlag: number
-}
-
-/** What a broker says of one of its topics. */
-export interface RegisteredTopic {
-  readonly topicName: string
-  readonly readQueueNums: number
-  readonly writeQueueNums: number
-  readonly perm: number
-  readonly topicSysFlag: number
-}
-
-/** The version of a broker's topics. */
-export interface TopicsVersion {
-  readonly stateVersion: number
-  readonly timestamp: number
-  readonly counter: number
-}
+import type {
+  BrokerData,
+  QueueData,
+  TopicQueueMappingInfo,
+  TopicRouteData
+} from "../../../protocol/body/TopicRouteData.ts"
+import type { DataVersion, RegisteredTopic } from "./registerBroker.ts"
 
 /** One registration of a broker. */
 export interface Registration {
@@ -41,40 +23,18 @@ export interface Registration {
   /** `undefined`: the broker is older than RocketMQ 5. */
   readonly enableActingMaster: boolean | undefined
   readonly topics: ReadonlyArray<RegisteredTopic>
-  readonly dataVersion: TopicsVersion
+  readonly dataVersion: DataVersion
   /** What a static topic looks like on this broker, by topic; only handed on. */
-  readonly queueMappings: ReadonlyMap<string, QueueMapping>
+  readonly queueMappings: Readonly<Record<string, TopicQueueMappingInfo>>
   /** The connection that it came over. */
   readonly channelId: string
   readonly now: number
-}
-
-/** A broker's part of a static topic. */
-export interface QueueMapping {
-  readonly bname: string
 }
 
 /** The answer to a registration: where the master of a slave is. */
 export interface RegistrationResult {
   readonly haServerAddr: string | undefined
   readonly masterAddr: string | undefined
-}
-
-/** A broker name and who stands behind it. */
-export interface BrokerEntry {
-  readonly cluster: string
-  readonly brokerName: string
-  /** Addresses by broker id. */
-  readonly brokerAddrs: ReadonlyMap<number, string>
-  readonly zoneName: string | undefined
-  readonly enableActingMaster: boolean
-}
-
-/** The route of a topic. */
-export interface Route {
-  readonly queues: ReadonlyArray<QueueEntry>
-  readonly brokers: ReadonlyArray<BrokerEntry>
-  readonly queueMappings: ReadonlyMap<string, QueueMapping> | undefined
 }
 
 /** How the rules may be bent. */
@@ -85,9 +45,7 @@ export interface RouteRules {
   readonly deleteTopicWithBrokerRegistration: boolean
 }
 
-interface MutableBroker {
-  readonly cluster: string
-  readonly brokerName: string
+interface MutableBroker extends BrokerData {
   readonly brokerAddrs: Map<number, string>
   zoneName: string | undefined
   enableActingMaster: boolean
@@ -97,7 +55,7 @@ interface Live {
   readonly clusterName: string
   readonly brokerAddr: string
   readonly timeoutMillis: number
-  readonly dataVersion: TopicsVersion
+  readonly dataVersion: DataVersion
   readonly channelId: string
   readonly haServerAddr: string | undefined
   lastUpdate: number
@@ -113,15 +71,15 @@ const unitSubBit = 2
 
 const liveKey = (clusterName: string, brokerAddr: string): string => JSON.stringify([clusterName, brokerAddr])
 
-const sameVersion = (left: TopicsVersion, right: TopicsVersion): boolean =>
+const sameVersion = (left: DataVersion, right: DataVersion): boolean =>
   left.stateVersion === right.stateVersion && left.timestamp === right.timestamp && left.counter === right.counter
 
 export class RouteTable {
-  private readonly topics = new Map<string, Map<string, QueueEntry>>()
+  private readonly topics = new Map<string, Map<string, QueueData>>()
   private readonly brokers = new Map<string, MutableBroker>()
   private readonly clusters = new Map<string, Set<string>>()
   private readonly live = new Map<string, Live>()
-  private readonly queueMappings = new Map<string, Map<string, QueueMapping>>()
+  private readonly queueMappings = new Map<string, Map<string, TopicQueueMappingInfo>>()
   private readonly rules: RouteRules
 
   /** @param rules read anew whenever one matters */
@@ -191,7 +149,7 @@ export class RouteTable {
 
   private takeTopics(registration: Registration, broker: MutableBroker, first: boolean, isPrimeSlave: boolean): void {
     const { brokerAddr, brokerName, clusterName, dataVersion, queueMappings, topics } = registration
-    if (this.rules.deleteTopicWithBrokerRegistration && queueMappings.size === 0) {
+    if (this.rules.deleteTopicWithBrokerRegistration && Object.keys(queueMappings).length === 0) {
       const names = new Set(topics.map(({ topicName }) => topicName))
       for (const [topic, queues] of this.topics) {
         if (!names.has(topic)) this.removeQueues(topic, queues, brokerName)
@@ -200,7 +158,7 @@ export class RouteTable {
     const known = this.dataVersion(clusterName, brokerAddr)
     const changed = first || known === undefined || !sameVersion(known, dataVersion)
     for (const topic of topics) {
-      const queues = this.topics.get(topic.topicName) ?? new Map<string, QueueEntry>()
+      const queues = this.topics.get(topic.topicName) ?? new Map<string, QueueData>()
       if (!changed && queues.has(brokerName)) continue
       this.topics.set(topic.topicName, queues)
       queues.set(brokerName, {
@@ -212,9 +170,10 @@ export class RouteTable {
       })
     }
     if (!changed) return
-    for (const [topic, mapping] of queueMappings) {
-      const ofTopic = this.queueMappings.get(topic) ?? new Map<string, QueueMapping>()
-      this.queueMappings.set(topic, ofTopic.set(mapping.bname, mapping))
+    for (const topic of Object.keys(queueMappings)) {
+      const mapping = queueMappings[topic]!
+      const ofTopic = this.queueMappings.get(topic) ?? new Map<string, TopicQueueMappingInfo>()
+      this.queueMappings.set(topic, ofTopic.set(mapping.bname ?? brokerName, mapping))
     }
   }
 
@@ -271,29 +230,35 @@ export class RouteTable {
   }
 
   /** The version of a broker's topics as last registered. */
-  dataVersion(clusterName: string, brokerAddr: string): TopicsVersion | undefined {
+  dataVersion(clusterName: string, brokerAddr: string): DataVersion | undefined {
     return this.live.get(liveKey(clusterName, brokerAddr))?.dataVersion
   }
 
   /** Whether a broker's topics are others than those it registered. */
-  isChanged(clusterName: string, brokerAddr: string, version: TopicsVersion): boolean {
+  isChanged(clusterName: string, brokerAddr: string, version: DataVersion): boolean {
     const known = this.dataVersion(clusterName, brokerAddr)
     return known === undefined || !sameVersion(known, version)
   }
 
   /** The route of a topic, or `undefined` when no broker has it. */
-  route(topic: string): Route | undefined {
+  route(topic: string): TopicRouteData | undefined {
     const queues = this.topics.get(topic)
     if (queues === undefined) return undefined
-    const brokers = [...queues.keys()].flatMap((name) => {
+    const brokerDatas = [...queues.keys()].flatMap((name) => {
       const broker = this.brokers.get(name)
       return broker === undefined ? [] : [this.withActingMaster(broker, queues.get(name)!)]
     })
-    if (brokers.length === 0) return undefined
-    return { queues: [...queues.values()], brokers, queueMappings: this.queueMappings.get(topic) }
+    if (brokerDatas.length === 0) return undefined
+    const mappings = this.queueMappings.get(topic)
+    return {
+      queueDatas: [...queues.values()],
+      brokerDatas,
+      filterServerTable: {},
+      topicQueueMappingByBroker: mappings === undefined ? undefined : Object.fromEntries(mappings)
+    }
   }
 
-  private withActingMaster(broker: MutableBroker, queues: QueueEntry): BrokerEntry {
+  private withActingMaster(broker: MutableBroker, queues: QueueData): BrokerData {
     const brokerAddrs = new Map(broker.brokerAddrs)
     const { enableActingMaster } = broker
     if (
@@ -309,7 +274,7 @@ export class RouteTable {
   }
 
   /** Every broker, by name. */
-  get allBrokers(): ReadonlyMap<string, BrokerEntry> {
+  get allBrokers(): ReadonlyMap<string, BrokerData> {
     return this.brokers
   }
 
@@ -339,10 +304,10 @@ export class RouteTable {
   }
 
   /** Adds queues of a topic; nothing happens when one of them is of a broker that is not registered. */
-  registerTopic(topic: string, queues: ReadonlyArray<QueueEntry>): void {
+  registerTopic(topic: string, queues: ReadonlyArray<QueueData>): void {
     if (queues.length === 0) return
     const known = this.topics.get(topic)
-    const all = known ?? new Map<string, QueueEntry>()
+    const all = known ?? new Map<string, QueueData>()
     for (const entry of queues) {
       if (!this.brokers.has(entry.brokerName)) return
       all.set(entry.brokerName, entry)
@@ -379,7 +344,7 @@ export class RouteTable {
     return count
   }
 
-  private removeQueues(topic: string, queues: Map<string, QueueEntry>, brokerName: string): void {
+  private removeQueues(topic: string, queues: Map<string, QueueData>, brokerName: string): void {
     queues.delete(brokerName)
     if (queues.size === 0) this.topics.delete(topic)
   }
