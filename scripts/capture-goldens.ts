@@ -1,11 +1,13 @@
 /**
- * Captures golden frames from real servers and from the official Java client:
+ * Captures golden frames from real servers and from the official Java client, and golden messages from Java's own
+ * encoders:
  *
- *     node scripts/capture-goldens.ts
+ *     node scripts/capture-goldens.ts [frames | messages]
  *
  * Starts Apache RocketMQ 5.5.0 and 4.9.7, puts a recording relay in front of every server, drives it with the official
  * Java client in both serializations, and writes each kind of frame once to `test/fixtures/golden/real-*.json`. What a
- * frame means is stated by Java's own decoder, so that the files can judge ours. Needs a JDK and Maven.
+ * frame means is stated by Java's own decoder, so that the files can judge ours. Messages, their ids and compressed
+ * bodies are made by `MessageMain` and written to `test/fixtures/messages`. Needs a JDK and Maven.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -23,6 +25,7 @@ import * as Proxy from "../test/rocketmq/harness/Proxy.ts"
 import type { Server } from "../test/rocketmq/harness/Server.ts"
 
 const folder = fileURLToPath(new URL("../test/fixtures/golden/", import.meta.url))
+const messagesFolder = fileURLToPath(new URL("../test/fixtures/messages/", import.meta.url))
 const maxFiles = 60
 const maxBytes = 200 * 1024
 
@@ -326,11 +329,33 @@ const write = (decoder: JavaProcess.Conversation, goldens: ReadonlyArray<Golden>
     console.log(`${files.size} files, ${bytes} bytes`)
   })
 
-const main = Effect.gen(function*() {
+const captureFrames = Effect.gen(function*() {
   const decoder = yield* JavaProcess.converse("DecodeMain", [])
   const newer = yield* Effect.scoped(capture550(decoder))
   const older = yield* Effect.scoped(capture497(decoder))
   yield* write(decoder, [...newer, ...older])
+})
+
+/** One file for each kind of golden. */
+const captureMessages = Effect.gen(function*() {
+  const java = yield* JavaProcess.converse("MessageMain", [])
+  const kinds = JSON.parse(yield* java.ask("goldens")) as Readonly<Record<string, ReadonlyArray<unknown>>>
+  mkdirSync(messagesFolder, { recursive: true })
+  for (const [kind, goldens] of Object.entries(kinds)) {
+    const lines = goldens.map((golden) => JSON.stringify(golden))
+    writeFileSync(join(messagesFolder, `${kind}.json`), `[\n${lines.join(",\n")}\n]\n`)
+    console.log(`${goldens.length} ${kind}`)
+  }
+})
+
+const main = Effect.gen(function*() {
+  const what = process.argv[2]
+  if (what !== "messages") {
+    yield* captureFrames
+  }
+  if (what !== "frames") {
+    yield* captureMessages
+  }
 })
 
 await Effect.runPromise(Effect.scoped(main)).catch((cause: unknown) => {
