@@ -7,6 +7,7 @@ import { writeBinaryHeader, writeJsonHeader } from "./internal/HeaderEncoder.ts"
 import { decodeJsonHeader } from "./internal/JsonHeader.ts"
 import { JsonScan } from "./internal/JsonScan.ts"
 import { type LanguageCode, languageName } from "./LanguageCode.ts"
+import { PreparedFields } from "./PreparedFields.ts"
 import * as ProtocolViolation from "./ProtocolViolation.ts"
 import { type ExtFields, RemotingCommand, type SerializeType } from "./RemotingCommand.ts"
 
@@ -54,7 +55,7 @@ export const encodeFrame = (
   language: LanguageCode,
   version: number,
   remark: string | undefined,
-  extFields: ExtFields | undefined,
+  extFields: ExtFields | PreparedFields | undefined,
   body: Uint8Array | undefined,
   serialization: SerializeType,
   maxFrameSize: number
@@ -86,7 +87,7 @@ export const encodeFrame = (
       language,
       version,
       remark,
-      extFields,
+      extFields instanceof PreparedFields ? extFields.toRecord() : extFields,
       maxExtFields
     )
     : writeJsonHeader(

@@ -84,6 +84,12 @@ const isTlsError = (cause: unknown): boolean =>
 /** What is broken by a request that is too large, rather than wrong. */
 const sizeKinds: ReadonlySet<string> = new Set(["FrameTooLarge", "HeaderTooLarge", "TooManyExtFields"])
 
+/** What hooks and signatures look at: the custom header as a record. */
+const withRecord = (request: RemotingRequest): RemotingRequest =>
+  request.prepared === undefined
+    ? request
+    : { ...request, extFields: request.prepared.toRecord(), prepared: undefined }
+
 const refusal = (call: PendingCall) => ({ address: call.address, code: call.request.code, outcome: call.outcome })
 
 export class RemotingChannel implements CallTable {
@@ -408,7 +414,7 @@ export class RemotingChannel implements CallTable {
     let request = call.request
     if (this.prepare !== undefined) {
       try {
-        request = this.prepare(request)
+        request = this.prepare(withRecord(request))
       } catch (cause) {
         this.refuse(
           call,
@@ -429,7 +435,7 @@ export class RemotingChannel implements CallTable {
         request.language ?? settings.language,
         request.version ?? settings.version,
         request.remark,
-        request.extFields ?? noFields,
+        request.prepared ?? request.extFields ?? noFields,
         request.body,
         request.serialization ?? settings.serialization,
         settings.limits.maxFrameSize
@@ -507,7 +513,7 @@ export class RemotingChannel implements CallTable {
       if (command.code === ResponseCode.GO_AWAY) this.owner.goAway(this)
       return
     }
-    if (this.observe !== undefined) this.observe(call.request, command)
+    if (this.observe !== undefined) this.observe(withRecord(call.request), command)
     if (command.code === ResponseCode.GO_AWAY) {
       this.calls.delete(command.opaque)
       call.table = undefined

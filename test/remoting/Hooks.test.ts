@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { FieldsTemplate } from "../../src/protocol/PreparedFields.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
 import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
 import type { RpcHook } from "../../src/remoting/RpcHook.ts"
@@ -48,6 +49,29 @@ describe("before", () => {
       const c = yield* client({ hooks: [append("a"), {}, append("b"), append("c")] })
       yield* c.invoke(server.address, { code: echoCode })
       assert.strictEqual(server.received[0].command.remark, "abc")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("sees prepared fields as a record, and may change them", () =>
+    Effect.gen(function*() {
+      const server = yield* answering(1)
+      const after: Array<unknown> = []
+      const c = yield* client({
+        hooks: [adding("hooked"), { after: (_, { extFields, prepared }) => after.push({ extFields, prepared }) }]
+      })
+      const prepared = new FieldsTemplate({ topic: "t", g: "", i: "" }, "g", "i", "<", ">").fill("1", "2")
+      yield* c.invoke(server.address, { code: echoCode, prepared })
+      const fields = { topic: "t", g: "1", i: "<2>" }
+      assert.deepStrictEqual({ ...server.received[0].command.extFields }, { ...fields, hooked: "1" })
+      assert.deepStrictEqual(after, [{ extFields: fields, prepared: undefined }])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("prepared fields arrive where nobody looks at them", () =>
+    Effect.gen(function*() {
+      const server = yield* answering(1)
+      const c = yield* client({})
+      const prepared = new FieldsTemplate({ topic: "t", g: "", i: "" }, "g", "i").fill("1", "2")
+      yield* c.invoke(server.address, { code: echoCode, prepared })
+      assert.deepStrictEqual({ ...server.received[0].command.extFields }, { topic: "t", g: "1", i: "2" })
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("is told the address as the caller gave it", () =>

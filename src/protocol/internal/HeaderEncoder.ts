@@ -9,6 +9,7 @@
  */
 import type { FrameArena } from "../FrameArena.ts"
 import { LanguageCode } from "../LanguageCode.ts"
+import { PreparedFields } from "../PreparedFields.ts"
 import * as ProtocolViolation from "../ProtocolViolation.ts"
 import type { ExtFields } from "../RemotingCommand.ts"
 
@@ -110,16 +111,21 @@ const writeJsonText = (arena: FrameArena, at: number, text: string): number => {
   const size = text.length
   if (size < shortJsonText) {
     const buffer = arena.buffer
+    let to = at
     let i = 0
     for (; i < size; i++) {
       const character = text.charCodeAt(i)
-      if (character > 127 || plain[character] === 0) {
+      if (character > 127) {
         break
       }
-      buffer[at + i] = character
+      if (plain[character] !== 0) {
+        buffer[to++] = character
+      } else {
+        to = writeEscape(buffer, to, character)
+      }
     }
     if (i === size) {
-      return at + size
+      return to
     }
   }
   return writeEscaped(arena, at, text)
@@ -235,6 +241,35 @@ const writeJsonField = (
   buffer[at] = 0x22
   buffer[at + 1] = 0x2c
   return at + 2
+}
+
+/** The same as `writeFields` for JSON. */
+const writePrepared = (
+  arena: FrameArena,
+  start: number,
+  limit: number,
+  at: number,
+  fields: PreparedFields,
+  maxExtFields: number
+): Written => {
+  const { first, second, template } = fields
+  const [head, middle, tail] = template.json
+  if (template.count > maxExtFields) {
+    return ProtocolViolation.make("TooManyExtFields", at - start, "more ext fields than the limit")
+  }
+  const characters = first.length + second.length
+  const constant = head.length + middle.length + tail.length
+  if (at + constant + characters > limit) {
+    return tooLarge(at - start)
+  }
+  arena.ensure(at, constant + 8 * characters)
+  const { buffer } = arena
+  buffer.set(head, at)
+  at = writeJsonText(arena, at + head.length, first)
+  buffer.set(middle, at)
+  at = writeJsonText(arena, at + middle.length, second)
+  buffer.set(tail, at)
+  return at + tail.length
 }
 
 const hasOwn = Object.prototype.hasOwnProperty
@@ -358,7 +393,7 @@ export const writeJsonHeader = (
   language: number,
   version: number,
   remark: string | undefined,
-  extFields: ExtFields | undefined,
+  extFields: ExtFields | PreparedFields | undefined,
   maxExtFields: number
 ): Written => {
   const header = start + 8
@@ -367,7 +402,9 @@ export const writeJsonHeader = (
   at = writeDecimal(arena.buffer, at, code)
   at = writeLiteral(arena.words, at, extFieldsStart)
   if (extFields !== undefined) {
-    const end = writeFields(arena, start, limit, at, extFields, false, maxExtFields)
+    const end = extFields instanceof PreparedFields
+      ? writePrepared(arena, start, limit, at, extFields, maxExtFields)
+      : writeFields(arena, start, limit, at, extFields, false, maxExtFields)
     if (typeof end !== "number") {
       return end
     }
