@@ -29,6 +29,9 @@ class Violation implements BodyViolation {
   }
 }
 
+/** A violation, for codecs that are not made by `make`. */
+export const violation = (path: string, detail: string): BodyViolation => new Violation(path, detail)
+
 /** Whether decoding failed. */
 export const isViolation = (value: unknown): value is BodyViolation => value instanceof Violation
 
@@ -132,6 +135,15 @@ export const boolean: Shape<boolean> = {
   write: String
 }
 
+/** Bytes, as base64. */
+export const base64: Shape<Uint8Array> = {
+  read: (json, reading) =>
+    typeof json === "string" && /^[\w+/-]*={0,2}$/.test(json)
+      ? new Uint8Array(Buffer.from(json, "base64"))
+      : fail(reading, "is not base64"),
+  write: (value) => `"${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")}"`
+}
+
 /** The name of one of a Java enum's constants, or its ordinal. One that is unknown counts as missing, as in Java. */
 export const enumeration = <const T extends string>(...names: ReadonlyArray<T>): Shape<T> => ({
   read: (json, reading) =>
@@ -176,6 +188,9 @@ export const list = <T>(element: Shape<T>): Shape<ReadonlyArray<T>> => ({
   },
   write: (values, dialect) => `[${values.map((value) => element.write(value, dialect)).join(",")}]`
 })
+
+/** A record without entries, for defaults: without a prototype like every record that is read. */
+export const noEntries: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
 
 const step = (key: string): string => /^\w{1,64}$/.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 64))}]`
 
@@ -390,17 +405,17 @@ export const body = <T>(shape: Shape<T>): BodyCodec<T> => ({
   encode: (value) => Buffer.from(shape.write(value, "FastJson"), "utf8"),
   decode: (bytes) => {
     if (bytes === undefined || bytes.length === 0) {
-      return new Violation("$", "there is no body")
+      return violation("$", "there is no body")
     }
     const json = FastJson.parse(bytes)
     if (FastJson.isViolation(json)) {
-      return new Violation("$", `is not JSON at character ${json.offset}: ${json.detail}`)
+      return violation("$", `is not JSON at character ${json.offset}: ${json.detail}`)
     }
     const reading: Reading = { violation: undefined, valuesLeft: valuesPerCharacter * bytes.length }
     const value = shape.read(json, reading)
     return reading.violation !== undefined
-      ? new Violation(`$${reading.violation.path}`, reading.violation.detail)
-      : value ?? new Violation("$", "is missing")
+      ? violation(`$${reading.violation.path}`, reading.violation.detail)
+      : value ?? violation("$", "is missing")
   }
 })
 

@@ -67,10 +67,10 @@ export const ConsumerRunningInfo = BodyCodec.make({
   jstack: BodyCodec.optional(BodyCodec.text),
   mqPopTable: BodyCodec.withDefault(BodyCodec.objectMap(MessageQueue, PopProcessQueueInfo), []),
   mqTable: BodyCodec.withDefault(BodyCodec.objectMap(MessageQueue, ProcessQueueInfo), []),
-  properties: BodyCodec.withDefault(BodyCodec.record(BodyCodec.text), {}),
+  properties: BodyCodec.withDefault(BodyCodec.record(BodyCodec.text), BodyCodec.noEntries),
   /** By topic. */
-  statusTable: BodyCodec.withDefault(BodyCodec.record(ConsumeStatus), {}),
+  statusTable: BodyCodec.withDefault(BodyCodec.record(ConsumeStatus), BodyCodec.noEntries),
   subscriptionSet: BodyCodec.withDefault(BodyCodec.list(SubscriptionData), []),
-  userConsumerInfo: BodyCodec.withDefault(BodyCodec.record(BodyCodec.text), {})
+  userConsumerInfo: BodyCodec.withDefault(BodyCodec.record(BodyCodec.text), BodyCodec.noEntries)
 })
 export interface ConsumerRunningInfo extends BodyCodec.Type<typeof ConsumerRunningInfo> {}

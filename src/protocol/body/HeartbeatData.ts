@@ -11,8 +11,8 @@ import { SubscriptionData } from "./SubscriptionData.ts"
 export const ConsumeType = BodyCodec.enumeration("CONSUME_ACTIVELY", "CONSUME_PASSIVELY", "CONSUME_POP")
 export type ConsumeType = BodyCodec.Type<typeof ConsumeType>
 
-/** Whether each consumer of a group gets every message, or one of them. */
-export const MessageModel = BodyCodec.enumeration("BROADCASTING", "CLUSTERING")
+/** Whether each consumer of a group gets every message, or one of them. `LITE_SELECTIVE` is of RocketMQ 5.5.0. */
+export const MessageModel = BodyCodec.enumeration("BROADCASTING", "CLUSTERING", "LITE_SELECTIVE")
 export type MessageModel = BodyCodec.Type<typeof MessageModel>
 
 /** Where a group begins that has no offset. The three in the middle are of the past. */

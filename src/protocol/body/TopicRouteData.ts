@@ -54,7 +54,7 @@ export interface TopicQueueMappingInfo extends BodyCodec.Type<typeof TopicQueueM
 export const TopicRouteData = BodyCodec.make({
   brokerDatas: BodyCodec.withDefault(BodyCodec.list(BrokerData), []),
   /** Filter servers by broker address; RocketMQ 4 had some. */
-  filterServerTable: BodyCodec.withDefault(BodyCodec.record(BodyCodec.list(BodyCodec.text)), {}),
+  filterServerTable: BodyCodec.withDefault(BodyCodec.record(BodyCodec.list(BodyCodec.text)), BodyCodec.noEntries),
   /** `brokerA:4;brokerB:4`: the queues of an ordered topic, whatever brokers there are. */
   orderTopicConf: BodyCodec.optional(BodyCodec.text),
   queueDatas: BodyCodec.withDefault(BodyCodec.list(QueueData), []),
