@@ -2,14 +2,28 @@
  * Where topics are: their queues, and the brokers that have them, as the name
  * servers say.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { TopicRouteData } from "../protocol/body/TopicRouteData.ts"
+import { autoCreateTopic } from "../protocol/message/Names.ts"
+import { ResponseCode } from "../protocol/ResponseCode.ts"
 import type { Address } from "../remoting/Address.ts"
-import type { ClientError } from "./ClientError.ts"
+import type { ChannelEvent } from "../remoting/ChannelEvent.ts"
+import { RemotingClient } from "../remoting/RemotingClient.ts"
+import type { ClientError, NameServerAttempt } from "./ClientError.ts"
+import { clientError, DeadlineExceeded, NameServersFailed, RouteInvalid, TopicNotFound } from "./ClientError.ts"
+import { describe } from "./internal/describe.ts"
+import { makeFork } from "./internal/fork.ts"
+import { addressesOf, asCreated, keyOf, makeRoute, masterId, RouteViolation } from "./internal/route.ts"
+import { SingleFlight } from "./internal/singleFlight.ts"
+import { MqClientApi } from "./MqClientApi.ts"
+import { NameServers } from "./NameServers.ts"
 
 /** One queue of a topic. */
 export interface MessageQueue {
@@ -61,7 +75,9 @@ export interface BrokerAt {
 export interface GetOptions {
   /** Where the topic does not exist, take the route along which brokers create it. Default: `false`. */
   readonly create?: boolean | undefined
-  /** Default: 3 seconds. */
+  /** How many queues a topic that is created gets on a broker, at most. Default: 4. */
+  readonly defaultTopicQueueNums?: number | undefined
+  /** Default: that of the name servers, 3 seconds; twice that where a topic is to be created. */
   readonly timeout?: Duration.Input | undefined
 }
 
@@ -104,3 +120,444 @@ export interface Service {
 
 /** The routes. */
 export class TopicRoutes extends Context.Service<TopicRoutes, Service>()("effect-rocketmq/client/TopicRoutes") {}
+
+/** Options of the routes. */
+export interface TopicRoutesOptions {
+  /** How often the name servers are asked for the topics in use. Default: 30 seconds. */
+  readonly pollInterval?: Duration.Input | undefined
+  /** A topic that nobody asked for in so long is no longer looked after. Default: 1 hour. */
+  readonly unusedFor?: Duration.Input | undefined
+  /** For how long a topic that does not exist is not asked for again. Default: 1 second. */
+  readonly notFoundFor?: Duration.Input | undefined
+  /** How long `refreshSoon` lets pass between two requests for one topic. Default: 1 second. */
+  readonly refreshSpacing?: Duration.Input | undefined
+}
+
+/** What is known of one topic. */
+interface Entry {
+  readonly topic: string
+  /** As it is handed out. */
+  route: TopicRoute | undefined
+  /** As it counts for the brokers: a moment ahead of `route`. */
+  latest: TopicRoute | undefined
+  /** {@link keyOf} what `latest` was made from. */
+  key: string
+  /** Order of the answers: the newest says where a broker is. */
+  order: number
+  /** Somebody asked since the last poll. */
+  used: boolean
+  /** Monotonic milliseconds. */
+  usedAt: number
+  askedAt: number
+  /** How many queues it is to be created with, where that was asked for. */
+  create: number | undefined
+  /** A refresh waits for its time. */
+  soon: boolean
+}
+
+/** Requests for routes that a poll has on their way at a time. */
+const concurrency = 8
+
+/** Java's `DefaultMQProducer.defaultTopicQueueNums` of 5.3.3. */
+const defaultQueues = 4
+
+const isSameBroker = (broker: BrokerRoute, other: BrokerRoute | undefined): boolean =>
+  other !== undefined && broker.cluster === other.cluster && broker.addresses.size === other.addresses.size &&
+  [...broker.addresses].every(([id, address]) => other.addresses.get(id) === address)
+
+const isNotFound = ({ error }: NameServerAttempt): boolean =>
+  error._tag === "BrokerError" && error.code === ResponseCode.TOPIC_NOT_EXIST
+
+/** What became of asking for a topic. */
+const failureOf = (topic: string, error: ClientError): ClientError => {
+  const { reason } = error
+  if (reason._tag !== "NameServersFailed") return error
+  const { attempts } = reason
+  const without = attempts.filter(isNotFound)
+  if (without.length > 0) {
+    const others = attempts.filter((attempt) => !isNotFound(attempt))
+    return clientError(
+      new TopicNotFound({
+        topic,
+        nameServers: without.map(({ address }) => address),
+        ...(others.length === 0
+          ? {}
+          : { detail: others.map((other) => `${other.address} did not answer: ${describe(other.error)}`).join("; ") })
+      })
+    )
+  }
+  const malformed = attempts.find(({ error: one }) => one._tag === "MalformedResponse")
+  if (malformed !== undefined && attempts.every(({ error: one }) => one._tag === "MalformedResponse")) {
+    const { error: violation } = malformed
+    const detail = violation._tag === "MalformedResponse" ? `${violation.field} ${violation.detail}` : ""
+    return clientError(new RouteInvalid({ topic, address: malformed.address, detail }))
+  }
+  // Whatever was to be done with the topic, nothing of it was sent.
+  return clientError(new NameServersFailed({ detail: reason.detail, attempts, outcome: "NotSent" }))
+}
+
+/** Routes in the current scope. */
+export const make = Effect.fnUntraced(function*(
+  options: TopicRoutesOptions = {}
+): Effect.fn.Return<Service, never, Scope.Scope | NameServers | MqClientApi | RemotingClient> {
+  const nameServers = yield* NameServers
+  const api = yield* MqClientApi
+  const client = yield* RemotingClient
+  const clock = yield* Clock.Clock
+  const fork = yield* Effect.flatMap(Effect.scope, makeFork)
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const unusedMillis = Duration.toMillis(options.unusedFor ?? "1 hour")
+  const notFoundMillis = Duration.toMillis(options.notFoundFor ?? "1 second")
+  const spacingMillis = Duration.toMillis(options.refreshSpacing ?? "1 second")
+
+  const entries = new Map<string, Entry>()
+  /** Topics that do not exist, and until when that is believed. */
+  const missing = new Map<string, { readonly until: number; readonly error: ClientError }>()
+  const flights = new SingleFlight<string, TopicRoute>(fork)
+  const preparations = new Set<(addresses: ReadonlyArray<Address>) => Effect.Effect<unknown, unknown>>()
+  const changes = yield* Effect.acquireRelease(PubSub.sliding<TopicRoute>(65_536), PubSub.shutdown)
+  let order = 0
+
+  // --- brokers -----------------------------------------------------------------
+
+  let brokers: ReadonlyMap<string, BrokerRoute> = new Map()
+  let addresses: ReadonlyMap<Address, ReadonlyArray<BrokerAt>> = new Map()
+
+  /** Puts the brokers of all routes together. Where they differ, the newest answer is right. */
+  const collect = (): void => {
+    const table = new Map<string, BrokerRoute>()
+    for (const { latest } of [...entries.values()].sort((left, right) => left.order - right.order)) {
+      for (const broker of latest?.brokers.values() ?? []) table.set(broker.brokerName, broker)
+    }
+    const index = new Map<Address, Array<BrokerAt>>()
+    for (const { addresses: own, brokerName } of table.values()) {
+      for (const [brokerId, address] of own) {
+        const known = index.get(address)
+        if (known === undefined) index.set(address, [{ brokerName, brokerId }])
+        else known.push({ brokerName, brokerId })
+      }
+    }
+    brokers = table
+    addresses = index
+  }
+
+  const prepare = (fresh: ReadonlyArray<Address>): Effect.Effect<void> =>
+    fresh.length === 0 || preparations.size === 0
+      ? Effect.void
+      : Effect.forEach(
+        [...preparations],
+        (one) =>
+          Effect.catchCause(one(fresh), (cause) => Effect.logWarning("new broker addresses were not prepared", cause)),
+        { concurrency: "unbounded", discard: true }
+      )
+
+  // --- routes --------------------------------------------------------------------
+
+  const newEntry = (topic: string): Entry => {
+    const entry: Entry = {
+      topic,
+      route: undefined,
+      latest: undefined,
+      key: "",
+      order: 0,
+      used: true,
+      usedAt: now(),
+      askedAt: now(),
+      create: undefined,
+      soon: false
+    }
+    entries.set(topic, entry)
+    return entry
+  }
+
+  /** Takes an answer in: the route that is known, if it says the same, or the new one. */
+  const install = (
+    topic: string,
+    address: Address,
+    data: TopicRouteData,
+    autoCreated: boolean
+  ): Effect.Effect<TopicRoute, ClientError> =>
+    Effect.suspend(() => {
+      const key = keyOf(data)
+      const known = entries.get(topic)
+      missing.delete(topic)
+      if (known?.route !== undefined && known.route === known.latest && known.key === key) {
+        const { route: same } = known
+        if (same.autoCreated === autoCreated) {
+          known.order = ++order
+          // Another route may have said otherwise of its brokers meanwhile.
+          if (
+            [...same.brokers.values()].some((broker) => !isSameBroker(broker, brokers.get(broker.brokerName)))
+          ) collect()
+          return Effect.succeed(same)
+        }
+      }
+      const route = makeRoute(topic, data, autoCreated)
+      if (route instanceof RouteViolation) {
+        return Effect.fail(clientError(new RouteInvalid({ topic, address, detail: route.detail })))
+      }
+      const entry = known ?? newEntry(topic)
+      entry.order = ++order
+      entry.key = key
+      entry.latest = route
+      const before = addresses
+      collect()
+      const fresh = [...addressesOf(route.brokers.values())].filter((one) => !before.has(one))
+      return Effect.map(prepare(fresh), () => {
+        entry.route = route
+        PubSub.publishUnsafe(changes, route)
+        return route
+      })
+    })
+
+  const ask = (
+    topic: string
+  ): Effect.Effect<{ readonly address: Address; readonly data: TopicRouteData }, ClientError> =>
+    Effect.mapError(
+      nameServers.use(
+        (address, invoke) =>
+          Effect.map(api.getRouteInfoByTopic(address, { topic }, invoke), (data) => ({ address, data })),
+        {
+          detail: `where topic ${topic} is`,
+          // One that has just started does not know everything yet.
+          elsewhere: ({ code }) => code === ResponseCode.TOPIC_NOT_EXIST
+        }
+      ),
+      (error) => failureOf(topic, error)
+    )
+
+  const believeMissing = (topic: string, error: ClientError): void => {
+    if (error.reason._tag === "TopicNotFound") missing.set(topic, { until: now() + notFoundMillis, error })
+  }
+
+  const believedMissing = (topic: string): ClientError | undefined => {
+    const known = missing.get(topic)
+    if (known === undefined) return undefined
+    if (known.until > now()) return known.error
+    missing.delete(topic)
+    return undefined
+  }
+
+  /** Asks for a topic as it is. */
+  const fetch = (topic: string): Effect.Effect<TopicRoute, ClientError> =>
+    flights.run(
+      topic,
+      Effect.suspend(() => {
+        const entry = entries.get(topic)
+        if (entry !== undefined) entry.askedAt = now()
+        return ask(topic).pipe(
+          Effect.flatMap(({ address, data }) => install(topic, address, data, false)),
+          Effect.tapError((error) => Effect.sync(() => believeMissing(topic, error)))
+        )
+      })
+    )
+
+  /** Asks for the route along which brokers would create a topic. */
+  const fetchCreated = (topic: string, queues: number, missed: ClientError): Effect.Effect<TopicRoute, ClientError> =>
+    // No topic has a blank in its name.
+    flights.run(
+      `create ${topic}`,
+      Effect.suspend(() => {
+        const known = believedMissing(autoCreateTopic)
+        const asked = known === undefined
+          ? Effect.tapError(
+            ask(autoCreateTopic),
+            (error) => Effect.sync(() => believeMissing(autoCreateTopic, error))
+          )
+          : Effect.fail(known)
+        return asked.pipe(
+          Effect.mapError((error) => {
+            if (error.reason._tag !== "TopicNotFound" || missed.reason._tag !== "TopicNotFound") return error
+            return clientError(
+              new TopicNotFound({
+                topic,
+                nameServers: missed.reason.nameServers,
+                detail: `nor does the default topic ${autoCreateTopic}, so the brokers do not create topics`
+              })
+            )
+          }),
+          Effect.flatMap(({ address, data }) => {
+            // It may have come about meanwhile.
+            const real = entries.get(topic)?.route
+            if (real !== undefined && !real.autoCreated) return Effect.succeed(real)
+            return Effect.tap(install(topic, address, asCreated(data, queues), true), () =>
+              Effect.sync(() => {
+                const entry = entries.get(topic)
+                if (entry !== undefined) entry.create = queues
+              }))
+          })
+        )
+      })
+    )
+
+  const queuesOf = (topic: string, how: GetOptions | undefined): number | undefined =>
+    how?.create === true ? how.defaultTopicQueueNums ?? defaultQueues : entries.get(topic)?.create
+
+  const lookUp = (
+    topic: string,
+    queues: number | undefined,
+    patient: boolean
+  ): Effect.Effect<TopicRoute, ClientError> =>
+    Effect.suspend(() => {
+      const known = patient ? undefined : believedMissing(topic)
+      const asked = known === undefined ? fetch(topic) : Effect.fail(known)
+      return queues === undefined
+        ? asked
+        : Effect.catch(asked, (error) =>
+          error.reason._tag === "TopicNotFound" ? fetchCreated(topic, queues, error) : Effect.fail(error))
+    })
+
+  /** What is looked up has a timeout of its own; whoever has less time gives up before. */
+  const within = (
+    topic: string,
+    timeout: Duration.Input | undefined,
+    looked: Effect.Effect<TopicRoute, ClientError>
+  ): Effect.Effect<TopicRoute, ClientError> =>
+    timeout === undefined ? looked : Effect.timeoutOrElse(looked, {
+      duration: timeout,
+      orElse: () => {
+        const asked = nameServers.addresses().join(", ")
+        return Effect.fail(
+          clientError(
+            new DeadlineExceeded({
+              detail: `no name server said where topic ${topic} is${asked === "" ? "" : `; they are ${asked}`}`,
+              timeoutMillis: Duration.toMillis(timeout),
+              outcome: "NotSent"
+            })
+          )
+        )
+      }
+    })
+
+  const getUnsafe = (topic: string): TopicRoute | undefined => {
+    const entry = entries.get(topic)
+    if (entry === undefined) return undefined
+    entry.used = true
+    return entry.route
+  }
+
+  const get: Service["get"] = (topic, how) =>
+    Effect.suspend(() => {
+      const known = getUnsafe(topic)
+      // Whoever does not create topics has no use for one that does not exist.
+      if (known !== undefined && (!known.autoCreated || how?.create === true)) return Effect.succeed(known)
+      return within(topic, how?.timeout, lookUp(topic, how?.create === true ? queuesOf(topic, how) : undefined, false))
+    })
+
+  const refresh: Service["refresh"] = (topic, how) =>
+    Effect.suspend(() => within(topic, how?.timeout, lookUp(topic, queuesOf(topic, how), true)))
+
+  /** Without a timeout of its own: the name servers have one. */
+  const renew = (entry: Entry): Effect.Effect<TopicRoute, ClientError> =>
+    Effect.suspend(() => lookUp(entry.topic, entry.create, true))
+
+  const refreshSoon = (topic: string): void => {
+    const entry = entries.get(topic)
+    if (entry === undefined || entry.soon) return
+    entry.soon = true
+    const wait = Math.max(0, entry.askedAt + spacingMillis - now())
+    const asked = Effect.suspend(() => {
+      entry.soon = false
+      return Effect.ignore(renew(entry))
+    })
+    fork(wait === 0 ? asked : Effect.delay(asked, Duration.millis(wait)))
+  }
+
+  // --- staying up to date ----------------------------------------------------------
+
+  /** Addresses that are known to be down: one that is dialled in vain for hours says nothing new. */
+  const down = new Set<Address>()
+
+  /** Forgets topics that nobody wants, and what is believed missing no longer. */
+  const forget = (): void => {
+    const at = now()
+    for (const [topic, { until }] of missing) if (until <= at) missing.delete(topic)
+    let forgotten = false
+    for (const entry of [...entries.values()]) {
+      if (entry.used) {
+        entry.used = false
+        entry.usedAt = at
+      } else if (at - entry.usedAt >= unusedMillis) {
+        entries.delete(entry.topic)
+        forgotten = true
+      }
+    }
+    if (forgotten) collect()
+    for (const address of down) if (!addresses.has(address)) down.delete(address)
+  }
+
+  const poll = Effect.suspend(() => {
+    forget()
+    let failure: ClientError | undefined
+    return Effect.andThen(
+      Effect.forEach(
+        [...entries.values()],
+        (entry) =>
+          // While no name server answers, asking for the others as well would only hammer them.
+          failure !== undefined
+            ? Effect.void
+            : Effect.matchEffect(renew(entry), {
+              onSuccess: () => Effect.void,
+              onFailure: (error) =>
+                Effect.sync(() => {
+                  const { _tag } = error.reason
+                  if (_tag === "NameServersFailed" || _tag === "NoNameServers") failure = error
+                })
+            }),
+        { concurrency, discard: true }
+      ),
+      Effect.suspend(() =>
+        failure === undefined ? Effect.void : Effect.logWarning(`routes stay as they are: ${failure.message}`)
+      )
+    )
+  })
+
+  const pollInterval = Duration.fromInputUnsafe(options.pollInterval ?? "30 seconds")
+  fork(Effect.forever(Effect.delay(poll, pollInterval)))
+
+  const observe = (event: ChannelEvent): void => {
+    if (event.type === "Active") {
+      down.delete(event.address)
+      return
+    }
+    const broken = event.type === "GoAway" || event.type === "Exception"
+    if (!broken || down.has(event.address) || !addresses.has(event.address)) return
+    down.add(event.address)
+    const names = new Set(addresses.get(event.address)!.map(({ brokerName }) => brokerName))
+    for (const { latest, topic } of [...entries.values()]) {
+      if (latest !== undefined && [...latest.brokers.keys()].some((name) => names.has(name))) refreshSoon(topic)
+    }
+  }
+
+  fork(Stream.runForEach(client.events, (event) => Effect.sync(() => observe(event))))
+
+  return {
+    getUnsafe,
+    get,
+    refresh,
+    refreshSoon,
+    brokerAddresses: () => addresses,
+    broker: (brokerName) => brokers.get(brokerName),
+    masterOf: (brokerName) => brokers.get(brokerName)?.addresses.get(masterId),
+    changes: Stream.fromPubSub(changes),
+    onNewAddresses: <R>(one: (fresh: ReadonlyArray<Address>) => Effect.Effect<unknown, unknown, R>) =>
+      Effect.contextWith((context: Context.Context<R>) =>
+        Effect.asVoid(
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const preparation = (fresh: ReadonlyArray<Address>) => Effect.provideContext(one(fresh), context)
+              preparations.add(preparation)
+              return preparation
+            }),
+            (preparation) => Effect.sync(() => void preparations.delete(preparation))
+          )
+        )
+      )
+  }
+})
+
+/** Routes as a Layer. */
+export const layer = (
+  options?: TopicRoutesOptions
+): Layer.Layer<TopicRoutes, never, NameServers | MqClientApi | RemotingClient> =>
+  Layer.effect(TopicRoutes, make(options))
