@@ -111,6 +111,17 @@ export class RemotingCommand {
     return this.bodyView
   }
 
+  /**
+   * For what is read of so many answers that it must not cost a record of ext fields: `read` with a JSON header whose
+   * bytes are those that RocketMQ's own encoder and ours would write – no spaces, members in alphabetical order, ASCII
+   * texts without escapes – and that nobody has decoded. `undefined` for any other header: use `extFields`.
+   */
+  readScanned<A>(read: (frame: Buffer, start: number, end: number) => A): A | undefined {
+    return this.decoded === undefined && this.serialization === "JSON"
+      ? read(this.frame, this.headerStart, this.bodyStart)
+      : undefined
+  }
+
   private get header(): DecodedHeader {
     return this.decoded ??= this.serialization === "ROCKETMQ"
       ? decodeBinaryHeader(this.frame, this.headerStart, this.bodyStart)
