@@ -115,7 +115,9 @@ try {
   }
   const isClosed = (module: string): boolean => module.includes("internal/") || exports[`./${module}`] === null
   const open = modules.filter((module) => module !== "index" && !isClosed(module))
-  const names = ["effect-rocketmq", ...open.map((module) => `effect-rocketmq/${module}`)]
+  // Folders that can be imported as one, such as testing.
+  const folders = Object.keys(exports).filter((path) => /^\.\/\w+$/.test(path)).map((path) => path.slice("./".length))
+  const names = ["effect-rocketmq", ...[...folders, ...open].map((module) => `effect-rocketmq/${module}`)]
   const closed = [
     ...modules.filter(isClosed),
     "remoting/internal/x",
@@ -125,7 +127,7 @@ try {
   ].map((module) => `effect-rocketmq/${module}`)
 
   run(bin("publint"), ["run", tarball, "--strict"], root)
-  run(bin("attw"), [tarball, "--profile", "esm-only", "--no-emoji", "--include-entrypoints", ...open], root)
+  run(bin("attw"), [tarball, "--profile", "esm-only", "--no-emoji", "--include-entrypoints", ...folders, ...open], root)
 
   const project = Path.join(directory, "project")
   Fs.mkdirSync(project)

@@ -1,5 +1,5 @@
 /** One server of the cluster through all its lives: started, drained, stopped, started again. */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
