@@ -353,7 +353,8 @@ export const decodeBody = (
 /**
  * The messages of an inner batch, or just the message when it is none. As in Java the n-th one has the batch's queue
  * offset plus n, its own flag, body and properties, no reconsume times, and for the rest what the batch has; a compressed
- * batch is decompressed first, if it has at most `maxBytes` then.
+ * batch is decompressed first, if it has at most `maxBytes` then. What Java does besides, to give each the batch's
+ * property WAIT, is left out: it told the broker how to store the batch.
  */
 export const expandInnerBatch = (message: StoredMessage, maxBytes: number): DecodedMessages => {
   if (!SysFlag.isWrapped(message.sysFlag)) {
