@@ -2,7 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
-import * as Zlib from "node:zlib"
+import { zero } from "../../../protocol/body/DataVersion.ts"
+import * as RegisterBroker from "../../../protocol/body/RegisterBroker.ts"
+import { RegisterBrokerRequestHeader, UnRegisterBrokerRequestHeader } from "../../../protocol/header/NameServer.ts"
 import { RequestCode } from "../../../protocol/RequestCode.ts"
 import type { Address } from "../../../remoting/Address.ts"
 import type { Handler } from "../../../remoting/RemotingHandler.ts"
@@ -10,7 +12,6 @@ import type { RemotingRequest } from "../../../remoting/RemotingRequest.ts"
 import * as Broker from "../broker/Broker.ts"
 import type { BrokerStore } from "../broker/BrokerStore.ts"
 import type { BrokerSettings } from "../broker/Settings.ts"
-import * as RegisterBroker from "../nameserver/registerBroker.ts"
 import * as InnerClient from "./innerClient.ts"
 import type { Duties, Serving, Surroundings } from "./Node.ts"
 import { Node } from "./Node.ts"
@@ -165,29 +166,39 @@ export class BrokerNode {
 }
 
 const registrationOf = (registration: Broker.Registration): RemotingRequest => {
-  const body = RegisterBroker.encode(registration.topicConfigTable, registration.dataVersion)
+  const { brokerAddr, brokerId, brokerName, clusterName, dataVersion, haServerAddr, topicConfigTable } = registration
+  const body = RegisterBroker.RegisterBrokerBody.encode({
+    filterServerList: [],
+    topicConfigSerializeWrapper: {
+      dataVersion,
+      mappingDataVersion: zero,
+      topicConfigTable: Object.fromEntries(topicConfigTable.map((topic) => [topic.topicName, topic])),
+      topicQueueMappingDetailMap: {},
+      topicQueueMappingInfoMap: {}
+    }
+  })
   return {
     code: RequestCode.REGISTER_BROKER,
-    extFields: {
-      brokerName: registration.brokerName,
-      brokerAddr: registration.brokerAddr,
-      clusterName: registration.clusterName,
-      haServerAddr: registration.haServerAddr,
-      brokerId: String(registration.brokerId),
-      enableActingMaster: "false",
-      compressed: "false",
-      bodyCrc32: String(Zlib.crc32(body) & 0x7fffffff)
-    },
+    extFields: RegisterBrokerRequestHeader.encode({
+      brokerName,
+      brokerAddr,
+      clusterName,
+      haServerAddr,
+      brokerId,
+      enableActingMaster: false,
+      compressed: false,
+      bodyCrc32: RegisterBroker.bodyCrc32(body)
+    }),
     body
   }
 }
 
 const unregistrationOf = (broker: Broker.Broker): RemotingRequest => ({
   code: RequestCode.UNREGISTER_BROKER,
-  extFields: {
+  extFields: UnRegisterBrokerRequestHeader.encode({
     brokerName: broker.name,
     brokerAddr: broker.address,
     clusterName: broker.cluster,
-    brokerId: String(broker.id)
-  }
+    brokerId: broker.id
+  })
 })

@@ -8,7 +8,6 @@ import type {
   TopicQueueMappingInfo,
   TopicRouteData
 } from "../../../protocol/body/TopicRouteData.ts"
-import type { DataVersion, RegisteredTopic } from "./registerBroker.ts"
 
 /** One registration of a broker. */
 export interface Registration {
@@ -22,7 +21,7 @@ export interface Registration {
   readonly heartbeatTimeoutMillis: number | undefined
   /** `undefined`: the broker is older than RocketMQ 5. */
   readonly enableActingMaster: boolean | undefined
-  readonly topics: ReadonlyArray<RegisteredTopic>
+  readonly topics: ReadonlyArray<TopicConfig>
   readonly dataVersion: DataVersion
   /** What a static topic looks like on this broker, by topic; only handed on. */
   readonly queueMappings: Readonly<Record<string, TopicQueueMappingInfo>>

@@ -43,24 +43,18 @@ export const unchangeable: ReadonlyArray<string> = [
   "rocketmqHome"
 ]
 
-/** As a Java properties text, in the order of the names. */
-export const toProperties = (settings: NameServerSettings): string =>
-  Object.entries(settings).sort(([left], [right]) => left < right ? -1 : 1).map(([key, value]) => `${key}=${value}\n`)
-    .join("")
+/** As properties, in the order of the names. */
+export const toProperties = (settings: NameServerSettings): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]).sort(byName))
 
-/** The pairs of a Java properties text. */
-export const parseProperties = (text: string): ReadonlyMap<string, string> =>
-  new Map(
-    text.split(/\r\n|\r|\n/).flatMap((line): ReadonlyArray<[string, string]> => {
-      const pair = /^\s*([^#!\s=:][^\s=:]*)\s*[=:]?\s*(.*)$/.exec(line)
-      return pair === null ? [] : [[pair[1]!, pair[2]!]]
-    })
-  )
+const byName = ([left = ""]: ReadonlyArray<string>, [right = ""]: ReadonlyArray<string>): number =>
+  left < right ? -1 : 1
 
-/** Takes over what a properties text sets; keys that are none here are ignored, as RocketMQ does. */
-export const update = (settings: NameServerSettings, properties: ReadonlyMap<string, string>): void => {
-  for (const [key, text] of properties) {
+/** Takes over what properties set; keys that are none here are ignored, as RocketMQ does. */
+export const update = (settings: NameServerSettings, properties: Readonly<Record<string, string>>): void => {
+  for (const key of Object.keys(properties)) {
     if (!Object.hasOwn(defaults, key)) continue
+    const text = properties[key]!
     const current = defaults[key as keyof NameServerSettings]
     const value = typeof current === "number" ? Number(text) : text.toLowerCase() === "true"
     if (typeof value === "number" && !Number.isFinite(value)) continue

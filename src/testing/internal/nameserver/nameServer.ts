@@ -5,8 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Zlib from "node:zlib"
 import * as BodyCodec from "../../../protocol/body/BodyCodec.ts"
+import { ClusterInfo, GetBrokerMemberGroupResponseBody } from "../../../protocol/body/ClusterInfo.ts"
+import { DataVersion } from "../../../protocol/body/DataVersion.ts"
+import { KVTable } from "../../../protocol/body/KVTable.ts"
+import * as PropertiesText from "../../../protocol/body/PropertiesText.ts"
+import * as RegisterBroker from "../../../protocol/body/RegisterBroker.ts"
+import { TopicList } from "../../../protocol/body/TopicList.ts"
 import * as TopicRouteData from "../../../protocol/body/TopicRouteData.ts"
 import type { RemotingCommand } from "../../../protocol/RemotingCommand.ts"
 import { RequestCode } from "../../../protocol/RequestCode.ts"
@@ -15,7 +20,6 @@ import type { Peer } from "../../../remoting/RemotingHandler.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import { flag, integer, nullPointer } from "../cluster/javaFields.ts"
 import type { Duties, Serving, Surroundings } from "../cluster/Node.ts"
-import * as RegisterBroker from "./registerBroker.ts"
 import { RouteTable } from "./RouteTable.ts"
 import type { NameServerSettings } from "./Settings.ts"
 import * as Settings from "./Settings.ts"
@@ -48,20 +52,8 @@ const succeeded: RemotingReply = {}
 
 const disabled: RemotingReply = { code: ResponseCode.SYSTEM_ERROR, remark: "disable" }
 
-const ClusterInfo = BodyCodec.make({
-  brokerAddrTable: BodyCodec.withDefault(BodyCodec.record(TopicRouteData.BrokerData), {}),
-  clusterAddrTable: BodyCodec.withDefault(BodyCodec.record(BodyCodec.list(BodyCodec.text)), {})
-})
-
-const MemberGroup = BodyCodec.make({
-  brokerMemberGroup: BodyCodec.object({
-    brokerAddrs: BodyCodec.withDefault(BodyCodec.intMap(BodyCodec.text), new Map()),
-    brokerName: BodyCodec.optional(BodyCodec.text),
-    cluster: BodyCodec.optional(BodyCodec.text)
-  })
-})
-
-const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
+/** What stands for the body of a registration that has none. */
+const noBody = Buffer.from("{}")
 
 /** One life of a name server. */
 export const make = (
@@ -173,7 +165,7 @@ class NameServer {
       case RequestCode.UPDATE_NAMESRV_CONFIG:
         return this.updateSettings(request)
       case RequestCode.GET_NAMESRV_CONFIG:
-        return { body: Buffer.from(Settings.toProperties(settings)) }
+        return { body: PropertiesText.encode(Settings.toProperties(settings)) }
       default:
         return {
           code: ResponseCode.REQUEST_CODE_NOT_SUPPORTED,
@@ -207,13 +199,16 @@ class NameServer {
   private register(request: RemotingCommand, peer: Peer): RemotingReply {
     const { body, extFields: fields } = request
     const crc = integer(fields, "bodyCrc32") ?? 0
-    if (crc !== 0 && (body === undefined ? 0 : Zlib.crc32(body) & 0x7fffffff) !== crc) {
+    if (crc !== 0 && (body === undefined || RegisterBroker.bodyCrc32(body) !== crc)) {
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match" }
     }
-    const decoded = body === undefined || body.length === 0
-      ? RegisterBroker.empty
-      : RegisterBroker.decode(body, flag(fields, "compressed") === true, request.version)
-    if (decoded === undefined) return { code: ResponseCode.SYSTEM_ERROR, remark: "Failed to decode RegisterBrokerBody" }
+    const decoded = body !== undefined && flag(fields, "compressed") === true
+      ? RegisterBroker.decodeCompressed(body, request.version)
+      : RegisterBroker.RegisterBrokerBody.decode(body ?? noBody)
+    if (BodyCodec.isViolation(decoded)) {
+      return { code: ResponseCode.SYSTEM_ERROR, remark: "Failed to decode RegisterBrokerBody" }
+    }
+    const { dataVersion, topicConfigTable, topicQueueMappingInfoMap } = decoded.topicConfigSerializeWrapper
     const brokerId = integer(fields, "brokerId")
     if (brokerId === undefined) return nullPointer
     const { brokerAddr, brokerName, clusterName } = fields
@@ -229,7 +224,9 @@ class NameServer {
         zoneName: fields["__ZONE_NAME"],
         heartbeatTimeoutMillis: integer(fields, "heartbeatTimeoutMillis"),
         enableActingMaster: flag(fields, "enableActingMaster"),
-        ...decoded,
+        topics: Object.values(topicConfigTable),
+        dataVersion,
+        queueMappings: topicQueueMappingInfoMap,
         channelId: peer.channelId,
         now: this.now()
       })
@@ -257,13 +254,13 @@ class NameServer {
   private dataVersion(request: RemotingCommand): RemotingReply {
     const { brokerAddr, clusterName } = request.extFields
     if (brokerAddr === undefined || clusterName === undefined) return nullPointer
-    const version = RegisterBroker.DataVersion.decode(request.body)
+    const version = DataVersion.decode(request.body)
     const changed = BodyCodec.isViolation(version) || this.table.isChanged(clusterName, brokerAddr, version)
     this.table.touch(clusterName, brokerAddr, this.now())
     const known = this.table.dataVersion(clusterName, brokerAddr)
     return {
       extFields: { changed: String(changed) },
-      ...(known === undefined ? {} : { body: RegisterBroker.DataVersion.encode(known) })
+      ...(known === undefined ? {} : { body: DataVersion.encode(known) })
     }
   }
 
@@ -280,7 +277,7 @@ class NameServer {
     const { brokerName, clusterName } = request.extFields
     const broker = brokerName === undefined ? undefined : this.table.allBrokers.get(brokerName)
     return {
-      body: MemberGroup.encode({
+      body: GetBrokerMemberGroupResponseBody.encode({
         brokerMemberGroup: { brokerAddrs: broker?.brokerAddrs ?? new Map(), brokerName, cluster: clusterName }
       })
     }
@@ -289,7 +286,7 @@ class NameServer {
   private systemTopics(): RemotingReply {
     const names = [...this.table.allClusters].flatMap(([name, brokers]) => [name, ...brokers])
     const [address] = [...this.table.allBrokers.values()].flatMap(({ brokerAddrs }) => [...brokerAddrs.values()])
-    return { body: json({ ...(address === undefined ? {} : { brokerAddr: address }), topicList: names }) }
+    return { body: TopicList.encode({ brokerAddr: address, topicList: names }) }
   }
 
   private registerTopic(request: RemotingCommand): RemotingReply {
@@ -330,9 +327,9 @@ class NameServer {
   }
 
   private updateSettings(request: RemotingCommand): RemotingReply {
-    if (request.body === undefined) return succeeded
-    const properties = Settings.parseProperties(Buffer.from(request.body).toString("utf8"))
-    if (Settings.unchangeable.some((key) => properties.has(key))) {
+    const properties = PropertiesText.decode(request.body)
+    if (BodyCodec.isViolation(properties)) return { code: ResponseCode.SYSTEM_ERROR, remark: "string2Properties error" }
+    if (Settings.unchangeable.some((key) => properties[key] !== undefined)) {
       return { code: ResponseCode.NO_PERMISSION, remark: "Can not update config in black list." }
     }
     Settings.update(this.state.settings, properties)
@@ -340,6 +337,7 @@ class NameServer {
   }
 }
 
-const topicList = (topics: ReadonlyArray<string>): RemotingReply => ({ body: json({ topicList: topics }) })
+const topicList = (topics: ReadonlyArray<string>): RemotingReply => ({ body: TopicList.encode({ topicList: topics }) })
 
-const pairsBody = (pairs: ReadonlyMap<string, string>): Uint8Array => json({ table: Object.fromEntries(pairs) })
+const pairsBody = (pairs: ReadonlyMap<string, string>): Uint8Array =>
+  KVTable.encode({ table: Object.fromEntries(pairs) })

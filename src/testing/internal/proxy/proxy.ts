@@ -7,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as BodyCodec from "../../../protocol/body/BodyCodec.ts"
+import { ConsumerConnection } from "../../../protocol/body/Connections.ts"
 import { GetConsumerListByGroupResponseBody } from "../../../protocol/body/ConsumerList.ts"
 import { HeartbeatData } from "../../../protocol/body/HeartbeatData.ts"
 import { LockBatchRequestBody } from "../../../protocol/body/LockBatch.ts"
-import { SubscriptionData } from "../../../protocol/body/SubscriptionData.ts"
+import { TopicConfigAndQueueMapping } from "../../../protocol/body/TopicConfig.ts"
 import * as TopicRouteData from "../../../protocol/body/TopicRouteData.ts"
 import * as HeaderCodec from "../../../protocol/header/HeaderCodec.ts"
 import {
@@ -372,7 +373,7 @@ class ProxyServer {
         extFields: { topic, lo: "true", bname: broker!.brokerName }
       }
       return Effect.flatMap(this.ask(address, request, requestMillis), (response) => {
-        const config = TopicAttributes.decode(response.body)
+        const config = TopicConfigAndQueueMapping.decode(response.body)
         return response.code !== ResponseCode.SUCCESS || BodyCodec.isViolation(config)
           ? Effect.fail(new Failures.ProxyFailure(response.code || ResponseCode.SYSTEM_ERROR, response.remark))
           : Effect.succeed(config.attributes["message.type"] ?? "NORMAL")
@@ -644,25 +645,3 @@ const messageTypeOf = (properties: MessageProperties.MessageProperties): string 
   if (delayed.some((name) => properties[name] !== undefined)) return "DELAY"
   return properties[PropertyName.SHARDING_KEY] === undefined ? "NORMAL" : "FIFO"
 }
-
-/** What the proxy wants to know of a topic's configuration. */
-const TopicAttributes = BodyCodec.make({
-  attributes: BodyCodec.withDefault(BodyCodec.record(BodyCodec.text), {})
-})
-
-/** RocketMQ 5.3.3 `remoting.protocol.body.ConsumerConnection`. */
-const ConsumerConnection = BodyCodec.make({
-  connectionSet: BodyCodec.withDefault(
-    BodyCodec.list(BodyCodec.object({
-      clientAddr: BodyCodec.text,
-      clientId: BodyCodec.text,
-      language: BodyCodec.text,
-      version: BodyCodec.int
-    })),
-    []
-  ),
-  consumeFromWhere: BodyCodec.optional(BodyCodec.text),
-  consumeType: BodyCodec.optional(BodyCodec.text),
-  messageModel: BodyCodec.optional(BodyCodec.text),
-  subscriptionTable: BodyCodec.withDefault(BodyCodec.record(SubscriptionData), {})
-})
