@@ -28,6 +28,9 @@ export interface OutgoingSettings {
   readonly compression: CompressionSettings | undefined
 }
 
+/** The property that carries a message's id, up to the id. */
+export const uniqKeyStart = `${PropertyName.UNIQ_KEY}\u0001`
+
 /** A message that is ready to go to any queue. A plain class: one shape for what the hot path reads. */
 export class Outgoing {
   /** The request code. */
@@ -35,7 +38,10 @@ export class Outgoing {
   readonly messageId: string
   readonly sysFlag: number
   readonly flag: number
-  readonly properties: string
+  /** The `UNIQ_KEY`; of a batch that of the batch. */
+  readonly uniqKey: string
+  /** Encoded properties beside the `UNIQ_KEY`, which comes first. */
+  readonly others: string
   readonly body: Uint8Array
   readonly batch: boolean
 
@@ -44,7 +50,8 @@ export class Outgoing {
     messageId: string,
     sysFlag: number,
     flag: number,
-    properties: string,
+    uniqKey: string,
+    others: string,
     body: Uint8Array,
     batch: boolean
   ) {
@@ -52,9 +59,15 @@ export class Outgoing {
     this.messageId = messageId
     this.sysFlag = sysFlag
     this.flag = flag
-    this.properties = properties
+    this.uniqKey = uniqKey
+    this.others = others
     this.body = body
     this.batch = batch
+  }
+
+  /** All properties, encoded. */
+  get properties(): string {
+    return uniqKeyStart + this.uniqKey + MessageProperties.propertySeparator + this.others
   }
 }
 
@@ -73,9 +86,9 @@ const encoder = new TextEncoder()
 /** One property, encoded. */
 export const property = (name: string, value: string): string => `${name}\u0001${value}\u0002`
 
-const waits = property(PropertyName.WAIT, "true")
+/** The properties beside the `UNIQ_KEY` of a message that asks for nothing special. */
+export const waits = property(PropertyName.WAIT, "true")
 const doesNotWait = property(PropertyName.WAIT, "false")
-const uniqKeyStart = `${PropertyName.UNIQ_KEY}\u0001`
 const tagsStart = `${PropertyName.TAGS}\u0001`
 const keysStart = `${PropertyName.KEYS}\u0001`
 const shardingKeyStart = `${PropertyName.SHARDING_KEY}\u0001`
@@ -240,9 +253,10 @@ const timingOf = (message: Message): string | { readonly field: string; readonly
 }
 
 /** Brokers store the length of the properties in a signed short. */
-const tooManyProperties = (topic: string, properties: string): ClientError | undefined => {
-  if (properties.length * 3 <= MessageProperties.maxBytes) return undefined
-  const size = Buffer.byteLength(properties)
+const tooManyProperties = (topic: string, messageId: string, others: string): ClientError | undefined => {
+  const ascii = uniqKeyStart.length + messageId.length + MessageProperties.propertySeparator.length
+  if (ascii + others.length * 3 <= MessageProperties.maxBytes) return undefined
+  const size = ascii + Buffer.byteLength(others)
   return size > MessageProperties.maxBytes
     ? Refusals.invalidMessage(
       topic,
@@ -272,8 +286,7 @@ export const single = (
     namespace === "" ? additions.properties : property(PropertyName.INSTANCE_ID, namespace) + additions.properties
   )
   if (typeof others !== "string") return others
-  const properties = uniqKeyStart + messageId + MessageProperties.propertySeparator + others
-  const excess = tooManyProperties(message.topic, properties)
+  const excess = tooManyProperties(message.topic, messageId, others)
   if (excess !== undefined) return excess
   let sysFlag = additions.sysFlag
   if (compression !== undefined && body.length >= compression.threshold) {
@@ -283,7 +296,7 @@ export const single = (
       sysFlag |= SysFlag.compressionFlag(compression.type)
     }
   }
-  return new Outgoing(additions.code, messageId, sysFlag, flag, properties, body, false)
+  return new Outgoing(additions.code, messageId, sysFlag, flag, messageId, others, body, false)
 }
 
 /**
@@ -320,9 +333,9 @@ export const batch = (
     if (!isInt32(flag)) return refuse("flag", "is not an integer of 32 bits")
     const others = propertiesOf(message, sharedProperties)
     if (typeof others !== "string") return others
-    const properties = uniqKeyStart + messageIds[index] + MessageProperties.propertySeparator + others
-    const excess = tooManyProperties(topic, properties)
+    const excess = tooManyProperties(topic, messageIds[index], others)
     if (excess !== undefined) return excess
+    const properties = uniqKeyStart + messageIds[index] + MessageProperties.propertySeparator + others
     parts.push({ flag, body, properties })
   }
   if (Names.isRetryTopic(topic)) {
@@ -336,7 +349,8 @@ export const batch = (
     messageIds.join(","),
     0,
     0,
-    `${uniqKeyStart}${batchId}\u0002${wait ? waits : doesNotWait}${instance}`,
+    batchId,
+    (wait ? waits : doesNotWait) + instance,
     body,
     true
   )

@@ -13,8 +13,11 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import { isViolation } from "../../protocol/header/HeaderCodec.ts"
+import * as SendAnswer from "../../protocol/header/SendAnswer.ts"
 import { SendMessageRequestHeaderV2, SendMessageResponseHeader } from "../../protocol/header/SendMessage.ts"
+import * as MessageProperties from "../../protocol/message/MessageProperties.ts"
 import { autoCreateTopic } from "../../protocol/message/Names.ts"
+import { FieldsTemplate } from "../../protocol/PreparedFields.ts"
 import type { ExtFields, RemotingCommand } from "../../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../../protocol/ResponseCode.ts"
 import type { InvokeOptions, Service as RemotingService } from "../../remoting/RemotingClient.ts"
@@ -129,6 +132,8 @@ const statuses: Readonly<Record<number, SendStatus>> = {
   [ResponseCode.FLUSH_SLAVE_TIMEOUT]: "FlushSlaveTimeout",
   [ResponseCode.SLAVE_NOT_AVAILABLE]: "SlaveNotAvailable"
 }
+
+const separator = MessageProperties.propertySeparator
 
 const noTargets: ReadonlyArray<WriteTarget> = []
 
@@ -290,6 +295,8 @@ export class Sender {
   private wall = 0
   private monotonic = 0
   private turnKnown = false
+  private lastBornAt = Number.NaN
+  private lastBornText = ""
 
   constructor(parts: SenderParts) {
     this.parts = parts
@@ -530,22 +537,58 @@ export class Sender {
 
   private requestTo(call: SendCall, target: WriteTarget): RemotingRequest {
     const { outgoing } = call
-    const extFields: ExtFields = SendMessageRequestHeaderV2.encode({
+    const { body, code, others, uniqKey } = outgoing
+    if (outgoing.sysFlag !== 0 || outgoing.flag !== 0 || outgoing.batch) {
+      return {
+        code,
+        extFields: this.headerOf(call.state, target, outgoing, call.bornAt, outgoing.properties),
+        prepared: undefined,
+        body
+      }
+    }
+    // Most messages: of their headers no more is written each time than what differs, which saves 1 µs each.
+    const prepared = others === Outgoing.waits
+      ? (target.bareTemplate ??= this.templateOf(call, target, separator + others)).fill(this.bornText(call), uniqKey)
+      : (target.template ??= this.templateOf(call, target, "")).fill(this.bornText(call), uniqKey + separator + others)
+    return { code, extFields: undefined, prepared, body }
+  }
+
+  private headerOf(
+    state: TopicState,
+    target: WriteTarget,
+    outgoing: Outgoing.Outgoing,
+    bornTimestamp: number,
+    properties: string
+  ): ExtFields {
+    return SendMessageRequestHeaderV2.encode({
       producerGroup: this.parts.group,
-      topic: call.state.wireName,
+      topic: state.wireName,
       defaultTopic: autoCreateTopic,
       defaultTopicQueueNums: this.parts.queuesOfNewTopics,
       queueId: target.queueId,
       sysFlag: outgoing.sysFlag,
-      bornTimestamp: call.bornAt,
+      bornTimestamp,
       flag: outgoing.flag,
-      properties: outgoing.properties,
+      properties,
       reconsumeTimes: 0,
       unitMode: false,
       batch: outgoing.batch,
       brokerName: target.brokerName
     })
-    return { code: outgoing.code, extFields, body: outgoing.body }
+  }
+
+  /** What the headers of messages like this one have in common: all but its time (`g`) and its properties (`i`). */
+  private templateOf({ outgoing, state }: SendCall, target: WriteTarget, after: string): FieldsTemplate {
+    return new FieldsTemplate(this.headerOf(state, target, outgoing, 0, ""), "g", "i", Outgoing.uniqKeyStart, after)
+  }
+
+  /** The time of a message, as text: the last one's is mostly this one's too. */
+  private bornText({ bornAt }: SendCall): string {
+    if (bornAt !== this.lastBornAt) {
+      this.lastBornAt = bornAt
+      this.lastBornText = String(bornAt)
+    }
+    return this.lastBornText
   }
 
   /** What the broker says of the message; `undefined` of a oneway one. */
@@ -556,23 +599,18 @@ export class Sender {
     if (status === undefined) {
       return brokerError(target.address, call.outgoing.code, response.code, response.remark)
     }
-    // Not by the codec: read one by one they cost half as much.
-    const { msgId, queueId, queueOffset, MSG_REGION, TRACE_ON, recallHandle, transactionId } = response.extFields
-    const queueNumber = Number(queueId)
-    const offset = Number(queueOffset)
-    if (!msgId || !queueId || !queueOffset || !Number.isInteger(queueNumber) || !Number.isSafeInteger(offset)) {
-      return this.malformed(call, target, response)
-    }
+    const { msgId, queueId, queueOffset, recallHandle, regionId, traceOn, transactionId } = SendAnswer.read(response)
+    if (!msgId || Number.isNaN(queueId) || Number.isNaN(queueOffset)) return this.malformed(call, target, response)
     return {
       status,
       messageId: call.outgoing.messageId,
       offsetId: msgId,
       // A broker may choose another one, by priority for instance.
-      queue: queueNumber === target.queueId ? target.queue : { ...target.queue, queueId: queueNumber },
-      queueOffset: offset,
+      queue: queueId === target.queueId ? target.queue : { ...target.queue, queueId },
+      queueOffset,
       transactionId,
-      regionId: MSG_REGION,
-      traceOn: TRACE_ON !== "false",
+      regionId,
+      traceOn,
       recallHandle,
       attempts: call.attempts
     }

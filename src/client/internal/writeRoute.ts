@@ -1,5 +1,6 @@
 /** A topic's route as a producer looks at it, and the choice of a queue. */
 import { javaHashCode } from "../../protocol/message/TagsCode.ts"
+import type { FieldsTemplate } from "../../protocol/PreparedFields.ts"
 import type { Address } from "../../remoting/Address.ts"
 import type { MessageQueue, TopicRoute } from "../TopicRoutes.ts"
 import type { BrokerHealth, HealthRegistry } from "./brokerHealth.ts"
@@ -15,6 +16,10 @@ export class WriteTarget {
   /** `queueId` as the header has it. */
   readonly queueIdText: string
   readonly health: BrokerHealth
+  /** Headers of most messages to this queue, made when first needed. */
+  template: FieldsTemplate | undefined = undefined
+  /** The same for messages that carry nothing of their own. */
+  bareTemplate: FieldsTemplate | undefined = undefined
 
   constructor(queue: MessageQueue, brokerName: string, address: Address, health: BrokerHealth) {
     this.queue = queue
