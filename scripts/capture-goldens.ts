@@ -2,12 +2,13 @@
  * Captures golden frames from real servers and from the official Java client, and golden messages from Java's own
  * encoders:
  *
- *     node scripts/capture-goldens.ts [frames | messages]
+ *     node scripts/capture-goldens.ts [frames | messages | values]
  *
  * Starts Apache RocketMQ 5.5.0 and 4.9.7, puts a recording relay in front of every server, drives it with the official
  * Java client in both serializations, and writes each kind of frame once to `test/fixtures/golden/real-*.json`. What a
  * frame means is stated by Java's own decoder, so that the files can judge ours. Messages, their ids and compressed
- * bodies are made by `MessageMain` and written to `test/fixtures/messages`. Needs a JDK and Maven.
+ * bodies are made by `MessageMain` and written to `test/fixtures/messages`, headers and JSON bodies by `HeadersMain` and
+ * `BodiesMain` to `test/fixtures/values`. Needs a JDK and Maven.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -23,6 +24,7 @@ import * as NameServer from "../test/rocketmq/harness/NameServer.ts"
 import { probe } from "../test/rocketmq/harness/Probe.ts"
 import * as Proxy from "../test/rocketmq/harness/Proxy.ts"
 import type { Server } from "../test/rocketmq/harness/Server.ts"
+import { captureValues } from "./capture-values.ts"
 
 const folder = fileURLToPath(new URL("../test/fixtures/golden/", import.meta.url))
 const messagesFolder = fileURLToPath(new URL("../test/fixtures/messages/", import.meta.url))
@@ -350,11 +352,14 @@ const captureMessages = Effect.gen(function*() {
 
 const main = Effect.gen(function*() {
   const what = process.argv[2]
-  if (what !== "messages") {
+  if (what === undefined || what === "frames") {
     yield* captureFrames
   }
-  if (what !== "frames") {
+  if (what === undefined || what === "messages") {
     yield* captureMessages
+  }
+  if (what === undefined || what === "values") {
+    yield* captureValues
   }
 })
 

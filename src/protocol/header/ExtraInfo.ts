@@ -118,10 +118,13 @@ const parseOffset = (text: string): number | undefined => {
 export const StartOffsetInfo: InfoCodec<number> = makeInfo("startOffsetInfo", parseOffset)
 
 /** `msgOffsetInfo`: the queue offsets of the messages, by `queueKey`. */
-export const MsgOffsetInfo: InfoCodec<ReadonlyArray<number>> = makeInfo<ReadonlyArray<number>>("msgOffsetInfo", (text) => {
-  const offsets = text.split(",").map(parseLong)
-  return offsets.some(Number.isNaN) ? undefined : offsets
-})
+export const MsgOffsetInfo: InfoCodec<ReadonlyArray<number>> = makeInfo<ReadonlyArray<number>>(
+  "msgOffsetInfo",
+  (text) => {
+    const offsets = text.split(",").map(parseLong)
+    return offsets.some(Number.isNaN) ? undefined : offsets
+  }
+)
 
 /** `orderCountInfo`: how often messages were consumed before, by `queueKey` or `messageKey`. */
 export const OrderCountInfo: InfoCodec<number> = makeInfo("orderCountInfo", parseOffset)

@@ -136,11 +136,13 @@ export const ConsumeMessageDirectlyResultRequestHeader = HeaderCodec.make({
   clientId: HeaderCodec.optional(HeaderCodec.text),
   /** The offset id. */
   msgId: HeaderCodec.optional(HeaderCodec.text),
-  /** Under this name, and not `bname`, the broker puts its own. */
+  /** The broker's own, which it adds; under this name, not as `bname`. */
   brokerName: HeaderCodec.optional(HeaderCodec.text),
   topic: HeaderCodec.optional(HeaderCodec.text),
   topicSysFlag: HeaderCodec.optional(HeaderCodec.int),
-  groupSysFlag: HeaderCodec.optional(HeaderCodec.int)
+  groupSysFlag: HeaderCodec.optional(HeaderCodec.int),
+  /** What other requests call `brokerName`. */
+  bname: HeaderCodec.optional(HeaderCodec.text)
 })
 export interface ConsumeMessageDirectlyResultRequestHeader
   extends HeaderCodec.Type<typeof ConsumeMessageDirectlyResultRequestHeader>
