@@ -15,12 +15,10 @@ import {
   parse
 } from "../protocol/frames.ts"
 import { goldenFrames } from "../protocol/golden.ts"
+import { leastMilliseconds, mutated, pick, type Random, slowMs, usedBytes } from "./mutated.ts"
 
 const count = Number(process.env["FUZZ_FRAMES"] ?? 1_000_000)
 const seed = Number(process.env["FUZZ_SEED"] ?? Math.trunc(Math.random() * 2 ** 32))
-
-/** The longest that one frame may keep the parser busy. */
-const slowMs = 50
 
 const corpus: ReadonlyArray<Buffer> = [
   ...goldenFrames.map((golden) => Buffer.from(golden.hex, "hex")),
@@ -31,10 +29,6 @@ const corpus: ReadonlyArray<Buffer> = [
   ]),
   jsonFrame(" { \"x\" : [ 1 , { \"y\" : null } ] , \"extFields\" : { \"a\" : 1.5e3 , \"b\" : true } } ")
 ]
-
-const words = [0, 1, 3, 4, 7, 8, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0xffffff, 0x1000000, 0x7fffffff]
-  .flatMap((word) => [word, -word])
-  .concat([2 ** 24 - 4, 2 ** 24 - 3, 2 ** 24 - 5, -(2 ** 31)])
 
 const tokens = [
   ..."{}[]:,\"\\'0-+.eE \n\u0000é日",
@@ -54,58 +48,6 @@ const tokens = [
   "{\"a\":"
 ].map((token) => Buffer.from(token))
 
-type Random = (below: number) => number
-
-const pick = <A>(random: Random, values: ReadonlyArray<A>): A => values[random(values.length)]
-
-/** One change, of a kind that parsers get wrong. */
-const mutated = (frame: Buffer, random: Random): Buffer => {
-  const at = random(frame.length + 1)
-  const to = Math.min(frame.length, at + random(12))
-  switch (random(11)) {
-    case 0: {
-      const changed = Buffer.from(frame)
-      changed[at % frame.length] ^= 1 << random(8)
-      return changed
-    }
-    case 1: {
-      const changed = Buffer.from(frame)
-      changed[at % frame.length] = random(256)
-      return changed
-    }
-    case 2:
-      return Buffer.concat([frame.subarray(0, at), pick(random, tokens), frame.subarray(at)])
-    case 3:
-      return Buffer.concat([frame.subarray(0, at), pick(random, tokens), frame.subarray(to)])
-    case 4:
-      return Buffer.concat([frame.subarray(0, at), frame.subarray(to)])
-    case 5:
-      return Buffer.concat([frame.subarray(0, to), frame.subarray(at)])
-    case 6: {
-      const changed = Buffer.from(frame)
-      if (frame.length >= 4) {
-        changed.writeInt32BE(pick(random, words), random(frame.length - 3))
-      }
-      return changed
-    }
-    case 7: {
-      const changed = Buffer.from(frame)
-      if (frame.length >= 2) {
-        changed.writeInt16BE((pick(random, words) << 16) >> 16, random(frame.length - 1))
-      }
-      return changed
-    }
-    case 8: {
-      const other = pick(random, corpus)
-      return Buffer.concat([frame.subarray(0, at), other.subarray(random(other.length))])
-    }
-    case 9:
-      return frame.subarray(0, at)
-    default:
-      return Buffer.concat([frame, pick(random, corpus)])
-  }
-}
-
 /** The frame with lengths that agree with its size, so that what was changed in its header is looked at. */
 const mended = (frame: Buffer, headerSize: number): Buffer => {
   if (frame.length < 8) {
@@ -121,7 +63,7 @@ const nextFrame = (random: Random): Buffer => {
   const original = pick(random, corpus)
   let frame = original
   for (let changes = 1 + random(3); changes > 0 && frame.length > 0; changes--) {
-    frame = mutated(frame, random)
+    frame = mutated(frame, random, corpus, tokens)
   }
   return random(4) === 0 ? frame : mended(frame, original.readUIntBE(5, 3) + frame.length - original.length)
 }
@@ -197,31 +139,6 @@ const compareRoundTrip = (frame: Buffer): void => {
       }
     }
   }
-}
-
-const milliseconds = (run: () => void): number => {
-  const begin = performance.now()
-  run()
-  return performance.now() - begin
-}
-
-/** The least of several times, so that a pause of the machine is not taken for one of the parser. */
-const leastMilliseconds = (run: () => void): number => {
-  let least = milliseconds(run)
-  for (let again = 0; again < 4 && least > slowMs; again++) {
-    least = Math.min(least, milliseconds(run))
-  }
-  return least
-}
-
-const usedBytes = (): number => {
-  if (globalThis.gc === undefined) {
-    throw new Error("needs --expose-gc")
-  }
-  globalThis.gc()
-  globalThis.gc()
-  const { arrayBuffers, heapUsed } = process.memoryUsage()
-  return heapUsed + arrayBuffers
 }
 
 describe(`fuzzing the parser, FUZZ_SEED=${seed} FUZZ_FRAMES=${count}`, () => {
