@@ -3,10 +3,15 @@
  * on it: RocketMQ's `ChannelEventListener`, for the client API.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
-import type { ChannelEvent } from "../remoting/ChannelEvent.ts"
+import * as Stream from "effect/Stream"
+import type { ChannelEvent, ChannelEventType } from "../remoting/ChannelEvent.ts"
+import { RemotingClient } from "../remoting/RemotingClient.ts"
+import { makeFork } from "./internal/fork.ts"
+import { TopicRoutes } from "./TopicRoutes.ts"
 
 /** What to do on events of one kind. */
 export type Listen<R> = (event: ChannelEvent) => Effect.Effect<unknown, unknown, R>
@@ -45,9 +50,76 @@ export interface Service {
    * was known as a broker's, it comes when they are.
    */
   readonly events: Stream.Stream<ChannelEvent>
+  /** Tells the listeners of what connections know nothing of. For the client's own parts. */
+  readonly tell: (event: ChannelEvent) => void
 }
 
 /** The listeners. */
 export class ChannelEventListener extends Context.Service<ChannelEventListener, Service>()(
   "effect-rocketmq/client/ChannelEventListener"
 ) {}
+
+/** Events that a listener may be behind; of more it loses the oldest. */
+const capacity = 65_536
+
+const callbacks: Readonly<Record<ChannelEventType, keyof Listeners>> = {
+  Connect: "onConnect",
+  Active: "onActive",
+  GoAway: "onGoAway",
+  Draining: "onDraining",
+  Reconnected: "onReconnected",
+  Idle: "onIdle",
+  Exception: "onException",
+  Close: "onClose"
+}
+
+/** Listeners in the current scope. */
+export const make = Effect.gen(function*(): Effect.fn.Return<
+  Service,
+  never,
+  Scope.Scope | RemotingClient | TopicRoutes
+> {
+  const client = yield* RemotingClient
+  const routes = yield* TopicRoutes
+  const fork = yield* Effect.flatMap(Effect.scope, makeFork)
+  const hub = yield* Effect.acquireRelease(PubSub.sliding<ChannelEvent>(capacity), PubSub.shutdown)
+  /** Channels that listeners know of: they are told of the end, too, of one whose broker is gone from the routes. */
+  const known = new Set<string>()
+
+  const tell = (event: ChannelEvent): void => {
+    if (event.type === "Close") known.delete(event.channelId)
+    // A dial that failed has no channel that could close.
+    else if (event.type !== "Exception") known.add(event.channelId)
+    PubSub.publishUnsafe(hub, event)
+  }
+
+  fork(
+    Stream.runForEach(client.events, (event) =>
+      Effect.sync(() => {
+        if (known.has(event.channelId) || routes.brokerAddresses().has(event.address)) tell(event)
+      }))
+  )
+
+  return {
+    register: <R>(listeners: Listeners<R>) =>
+      Effect.flatMap(PubSub.subscribe(hub), (subscription) =>
+        Effect.asVoid(Effect.forkScoped(
+          Stream.runForEach(Stream.fromSubscription(subscription), (event) => {
+            const listen = listeners[callbacks[event.type]]
+            return listen === undefined ? Effect.void : Effect.catchCause(
+              Effect.suspend(() => listen(event)),
+              (cause) => Effect.logWarning(`a listener failed on ${event.type} of ${event.address}`, cause)
+            )
+          }),
+          { startImmediately: true }
+        ))),
+    events: Stream.fromPubSub(hub),
+    tell
+  }
+})
+
+/** The listeners as a Layer. */
+export const layer: Layer.Layer<ChannelEventListener, never, RemotingClient | TopicRoutes> = Layer.effect(
+  ChannelEventListener,
+  make
+)
