@@ -15,7 +15,10 @@ import type { Broker, BrokerOptions, Call } from "./BrokerApi.ts"
 import type { Handle, Handles } from "./BrokerCore.ts"
 import { BrokerCore } from "./BrokerCore.ts"
 import { BrokerStore } from "./BrokerStore.ts"
+import * as ClientManage from "./ClientManage.ts"
 import * as Delays from "./Delays.ts"
+import * as Offsets from "./Offsets.ts"
+import * as Pull from "./Pull.ts"
 import * as Query from "./Query.ts"
 import * as Reply from "./Reply.ts"
 import * as Send from "./Send.ts"
@@ -50,7 +53,15 @@ const failed = (error: unknown): RemotingReply => ({
 })
 
 /** What the request codes of a broker mean. */
-const families: ReadonlyArray<(core: BrokerCore) => Handles> = [Send.make, Reply.make, Transactions.make, Query.make]
+const families: ReadonlyArray<(core: BrokerCore) => Handles> = [
+  Send.make,
+  Reply.make,
+  Transactions.make,
+  Query.make,
+  ClientManage.make,
+  Offsets.make,
+  Pull.make
+]
 
 /** What a master does by itself. */
 const services: ReadonlyArray<(core: BrokerCore) => void> = [Delays.start, Transactions.start]
@@ -68,7 +79,7 @@ export const make = Effect.fnUntraced(function*(
   const context = yield* Effect.context<never>()
   const runFork = Effect.runForkWith(context)
   const fork = (effect: Effect.Effect<void>) => Fiber.runIn(runFork(effect), scope)
-  const now = () => clock.currentTimeMillisUnsafe()
+  const now = () => Math.floor(clock.currentTimeMillisUnsafe())
   const { interceptor, listener, server } = options
   const store = options.store ?? new BrokerStore(now)
   const core = new BrokerCore({
@@ -133,9 +144,11 @@ export const make = Effect.fnUntraced(function*(
       sleeper = undefined
       return
     }
+    const wait = at - now()
     sleeper = fork(
       Effect.flatMap(
-        Effect.sleep(Math.min(longestSleep, Math.max(0, at - now()))),
+        // Never on the stack of who added it: that may not be done yet.
+        wait > 0 ? Effect.sleep(Math.min(longestSleep, wait)) : Effect.yieldNow,
         () =>
           Effect.sync(() => {
             sleeper = undefined

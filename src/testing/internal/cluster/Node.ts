@@ -189,7 +189,7 @@ export class Node {
   private observe<R>(handler: Handler<R>): Handler<R> {
     const { clock, journal } = this.surroundings
     return (request, peer) => {
-      const entry = journal.begin(this.name, clock.currentTimeMillisUnsafe(), peer.address, request)
+      const entry = journal.begin(this.name, Math.floor(clock.currentTimeMillisUnsafe()), peer.address, request)
       const plan = this.faults.plan(request)
       return Effect.onExit(
         plan === undefined

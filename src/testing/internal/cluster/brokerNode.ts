@@ -96,7 +96,7 @@ export class BrokerNode {
           options.nameServers(),
           (address) =>
             // A name server that is away hears of it when it is back.
-            Effect.ignore(client.invoke(address, request, { timeout: timeoutMillis, failFast: true })),
+            Effect.ignore(InnerClient.ask(client, address, request, timeoutMillis)),
           { concurrency: "unbounded", discard: true }
         )
 

@@ -2,6 +2,8 @@
  * What a name server knows: which brokers live where, and which topics they have. The rules are those of RocketMQ
  * 5.3.3 `RouteInfoManager`. It knows no time: whoever calls says what time it is.
  */
+import type { DataVersion } from "../../../protocol/body/DataVersion.ts"
+import type { TopicConfig } from "../../../protocol/body/TopicConfig.ts"
 import type {
   BrokerData,
   QueueData,

@@ -63,7 +63,7 @@ export const make = (
 ): Effect.Effect<Duties, never, Scope.Scope> =>
   Effect.gen(function*() {
     const { clock } = surroundings
-    const now = () => clock.currentTimeMillisUnsafe()
+    const now = () => Math.floor(clock.currentTimeMillisUnsafe())
     const server = new NameServer(state, now)
     yield* serving.handleOther((request, peer) => Effect.sync(() => server.handle(request, peer)))
     const scan = Effect.gen(function*() {

@@ -90,7 +90,7 @@ export const make = (
     const proxy = new ProxyServer(
       serving.address,
       client,
-      () => surroundings.clock.currentTimeMillisUnsafe(),
+      () => Math.floor(surroundings.clock.currentTimeMillisUnsafe()),
       (effect) => Fiber.runIn(runFork(effect), scope),
       options
     )
@@ -249,10 +249,7 @@ class ProxyServer {
     request: RemotingRequest,
     timeout: number
   ): Effect.Effect<RemotingCommand, Failures.ProxyFailure> {
-    return Effect.mapError(
-      this.client.invoke(address, request, { timeout, failFast: true, repeatable: false, goAwayHops: 1 }),
-      Failures.notAnswered
-    )
+    return Effect.mapError(InnerClient.ask(this.client, address, request, timeout), Failures.notAnswered)
   }
 
   private routeOf(topic: string): Effect.Effect<TopicRouteData.TopicRouteData, Failures.ProxyFailure> {
