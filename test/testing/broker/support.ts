@@ -1,8 +1,13 @@
 /** What the tests of the embedded broker build on: a broker and clients on a network in memory. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { ConsumerData } from "../../../src/protocol/body/HeartbeatData.ts"
+import { HeartbeatData } from "../../../src/protocol/body/HeartbeatData.ts"
+import type { SubscriptionData } from "../../../src/protocol/body/SubscriptionData.ts"
+import { buildSubscriptionData } from "../../../src/protocol/body/SubscriptionData.ts"
 import type * as HeaderCodec from "../../../src/protocol/header/HeaderCodec.ts"
 import { isViolation } from "../../../src/protocol/header/HeaderCodec.ts"
+import { PullMessageRequestHeader, PullSysFlag } from "../../../src/protocol/header/PullMessage.ts"
 import type { SendMessageRequestHeader } from "../../../src/protocol/header/SendMessage.ts"
 import { SendMessageRequestHeaderV2, SendMessageResponseHeader } from "../../../src/protocol/header/SendMessage.ts"
 import * as MessageProperties from "../../../src/protocol/message/MessageProperties.ts"
@@ -117,3 +122,57 @@ export const inQueue = (store: Broker.Broker["store"], topic: string, queueId = 
     (_, index) => Buffer.from(store.messageIn(topic, queueId, queue.minOffset + index)!.body).toString()
   )
 }
+
+/** What a client says of itself in a heartbeat. */
+export const heartbeat = (data: {
+  readonly clientID?: string
+  readonly producers?: ReadonlyArray<string>
+  readonly consumers?: Readonly<Record<string, ReadonlyArray<SubscriptionData>>>
+  readonly consumer?: Partial<ConsumerData>
+  readonly heartbeatFingerprint?: number
+  readonly withoutSub?: boolean
+}) => ({
+  code: RequestCode.HEART_BEAT,
+  body: HeartbeatData.encode({
+    clientID: data.clientID ?? "client",
+    producerDataSet: (data.producers ?? []).map((groupName) => ({ groupName })),
+    consumerDataSet: Object.entries(data.consumers ?? {}).map(([groupName, subscriptionDataSet]) => ({
+      groupName,
+      consumeType: "CONSUME_PASSIVELY",
+      messageModel: "CLUSTERING",
+      consumeFromWhere: "CONSUME_FROM_FIRST_OFFSET",
+      subscriptionDataSet,
+      unitMode: false,
+      ...data.consumer
+    })),
+    heartbeatFingerprint: data.heartbeatFingerprint ?? 0,
+    withoutSub: data.withoutSub ?? false
+  })
+})
+
+/** A subscription to a topic. */
+export const subscription = (
+  topic: string,
+  expression = "*",
+  expressionType: "TAG" | "SQL92" = "TAG",
+  subVersion = 0
+): SubscriptionData => buildSubscriptionData(topic, expression, expressionType, subVersion)!
+
+/** A pull of the group "readers" that brings its subscription with it. */
+export const pullRequest = (topic: string, options: Partial<PullMessageRequestHeader> = {}) => ({
+  code: RequestCode.PULL_MESSAGE,
+  extFields: PullMessageRequestHeader.encode({
+    consumerGroup: "readers",
+    topic,
+    queueId: 0,
+    queueOffset: 0,
+    maxMsgNums: 32,
+    sysFlag: PullSysFlag.subscription,
+    commitOffset: 0,
+    suspendTimeoutMillis: 15_000,
+    subscription: "*",
+    subVersion: 0,
+    expressionType: "TAG",
+    ...options
+  })
+})

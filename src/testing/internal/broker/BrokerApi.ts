@@ -1,13 +1,13 @@
 /** What a broker is made of, and what it tells. */
 import type * as Effect from "effect/Effect"
+import type { DataVersion } from "../../../protocol/body/DataVersion.ts"
+import type { TopicConfig } from "../../../protocol/body/TopicConfig.ts"
 import type { RemotingCommand } from "../../../protocol/RemotingCommand.ts"
 import type { Peer } from "../../../remoting/RemotingHandler.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type * as RemotingServer from "../../../remoting/RemotingServer.ts"
 import type { BrokerStore, Placed } from "./BrokerStore.ts"
-import type { DataVersion } from "./DataVersion.ts"
 import type { BrokerSettings } from "./Settings.ts"
-import type { TopicConfig } from "./TopicTable.ts"
 
 /** A request on its way through a broker. */
 export interface Call {

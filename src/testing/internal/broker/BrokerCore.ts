@@ -1,5 +1,6 @@
 /** What the request handlers of a broker share. */
 import type * as Effect from "effect/Effect"
+import * as BodyCodec from "../../../protocol/body/BodyCodec.ts"
 import * as HeaderCodec from "../../../protocol/header/HeaderCodec.ts"
 import * as Names from "../../../protocol/message/Names.ts"
 import { PropertyName } from "../../../protocol/message/PropertyName.ts"
@@ -237,6 +238,15 @@ export const headerOf = <T>(codec: HeaderCodec.HeaderCodec<T>, call: Call): T =>
     throw new JavaException("java.lang.NullPointerException", `${header.field} ${header.detail}`)
   }
   return header
+}
+
+/** The body of a request, which a real broker stumbles over when it is none. */
+export const decodeBody = <T>(codec: BodyCodec.BodyCodec<T>, call: Call): T => {
+  const body = codec.decode(call.request.body)
+  if (BodyCodec.isViolation(body)) {
+    throw new JavaException("java.lang.NullPointerException", `${body.path} ${body.detail}`)
+  }
+  return body
 }
 
 /** A record without prototype, as properties have it. */

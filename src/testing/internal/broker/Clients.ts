@@ -1,4 +1,5 @@
 /** Producers and consumers that are connected, a registration for each channel (RocketMQ 5.3.3 `ProducerManager`, `ConsumerManager`). */
+import type { ConsumerData } from "../../../protocol/body/HeartbeatData.ts"
 import type { SubscriptionData } from "../../../protocol/body/SubscriptionData.ts"
 import type { Peer } from "../../../remoting/RemotingHandler.ts"
 
@@ -15,9 +16,9 @@ export interface Client {
 
 /** What a consumer says of itself beside its subscriptions. */
 export interface ConsumerTraits {
-  readonly consumeType: string
-  readonly messageModel: string
-  readonly consumeFromWhere: string
+  readonly consumeType: ConsumerData["consumeType"]
+  readonly messageModel: ConsumerData["messageModel"]
+  readonly consumeFromWhere: ConsumerData["consumeFromWhere"]
 }
 
 /** A consumer group that has members. */
@@ -27,9 +28,9 @@ export interface ConsumerGroup extends ConsumerTraits {
 }
 
 class Group implements ConsumerGroup {
-  consumeType = ""
-  messageModel = ""
-  consumeFromWhere = ""
+  consumeType: ConsumerData["consumeType"]
+  messageModel: ConsumerData["messageModel"]
+  consumeFromWhere: ConsumerData["consumeFromWhere"]
   /** By channel id. */
   readonly clients = new Map<string, Client>()
   /** By topic. */

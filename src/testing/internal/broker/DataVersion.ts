@@ -1,10 +1,5 @@
 /** How often a table was changed: what a broker tells the name server so that only changes travel. */
-export interface DataVersion {
-  readonly stateVersion: number
-  /** Epoch milliseconds of the last change. */
-  readonly timestamp: number
-  readonly counter: number
-}
+import type { DataVersion } from "../../../protocol/body/DataVersion.ts"
 
 /** The version after a change. */
 export const next = (version: DataVersion, now: number): DataVersion => ({

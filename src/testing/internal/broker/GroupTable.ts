@@ -1,39 +1,16 @@
 /** The consumer groups of a broker (RocketMQ 5.3.3 `SubscriptionGroupManager`). */
+import type { DataVersion as DataVersionBody } from "../../../protocol/body/DataVersion.ts"
+import type { SubscriptionGroupConfig } from "../../../protocol/body/SubscriptionGroupConfig.ts"
 import * as Names from "../../../protocol/message/Names.ts"
 import * as DataVersion from "./DataVersion.ts"
 import type { BrokerSettings } from "./Settings.ts"
 import { groupProblem } from "./validation.ts"
 
-/** One consumer group. */
-export interface GroupConfig {
-  readonly groupName: string
-  readonly consumeEnable: boolean
-  readonly consumeFromMinEnable: boolean
-  readonly consumeBroadcastEnable: boolean
-  readonly consumeMessageOrderly: boolean
-  readonly retryQueueNums: number
-  /** Deliveries before a message goes to the dead letter topic. */
-  readonly retryMaxTimes: number
-  readonly groupRetryPolicy: unknown
-  readonly brokerId: number
-  readonly whichBrokerWhenConsumeSlowly: number
-  readonly notifyConsumerIdsChangedEnable: boolean
-  readonly groupSysFlag: number
-  readonly consumeTimeoutMinute: number
-  readonly subscriptionDataSet: ReadonlyArray<SimpleSubscription> | undefined
-  readonly attributes: Readonly<Record<string, string>>
-}
-
-/** A subscription that an administrator has set for a group. */
-export interface SimpleSubscription {
-  readonly topic: string
-  readonly expressionType: string
-  readonly expression: string
-  readonly version: number
-}
-
 /** A group with the defaults of RocketMQ 5.3.3 `SubscriptionGroupConfig`. */
-export const groupConfig = (groupName: string, options?: Partial<GroupConfig>): GroupConfig => ({
+export const groupConfig = (
+  groupName: string,
+  options?: Partial<SubscriptionGroupConfig>
+): SubscriptionGroupConfig => ({
   groupName,
   consumeEnable: true,
   consumeFromMinEnable: true,
@@ -41,13 +18,11 @@ export const groupConfig = (groupName: string, options?: Partial<GroupConfig>): 
   consumeMessageOrderly: false,
   retryQueueNums: 1,
   retryMaxTimes: 16,
-  groupRetryPolicy: { type: "CUSTOMIZED" },
   brokerId: 0,
   whichBrokerWhenConsumeSlowly: 1,
   notifyConsumerIdsChangedEnable: true,
   groupSysFlag: 0,
   consumeTimeoutMinute: 15,
-  subscriptionDataSet: undefined,
   attributes: {},
   ...options
 })
@@ -65,8 +40,8 @@ const builtIn = [
 
 /** Groups by name. */
 export class GroupTable {
-  version: DataVersion.DataVersion
-  private readonly groups = new Map<string, GroupConfig>(builtIn.map((name) => [name, groupConfig(name)]))
+  version: DataVersionBody
+  private readonly groups = new Map<string, SubscriptionGroupConfig>(builtIn.map((name) => [name, groupConfig(name)]))
   /** By group, then by topic: bits of what is forbidden, 4: to read. */
   private readonly forbidden = new Map<string, Map<string, number>>()
   private readonly now: () => number
@@ -77,22 +52,22 @@ export class GroupTable {
   }
 
   /** The group, made on the spot where the settings allow it. */
-  find(group: string, settings: BrokerSettings): GroupConfig | undefined {
+  find(group: string, settings: BrokerSettings): SubscriptionGroupConfig | undefined {
     const present = this.groups.get(group)
     if (present !== undefined) return present
     if (!settings.autoCreateSubscriptionGroup && !Names.isSystemGroup(group)) return undefined
     return groupProblem(group) === undefined ? this.put(groupConfig(group)) : undefined
   }
 
-  get(group: string): GroupConfig | undefined {
+  get(group: string): SubscriptionGroupConfig | undefined {
     return this.groups.get(group)
   }
 
-  all(): IterableIterator<GroupConfig> {
+  all(): IterableIterator<SubscriptionGroupConfig> {
     return this.groups.values()
   }
 
-  put(config: GroupConfig): GroupConfig {
+  put(config: SubscriptionGroupConfig): SubscriptionGroupConfig {
     this.groups.set(config.groupName, config)
     this.version = DataVersion.next(this.version, this.now())
     return config

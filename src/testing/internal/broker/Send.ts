@@ -1,5 +1,6 @@
 /** SEND in all its forms, and messages that consumers send back (RocketMQ 5.3.3 `SendMessageProcessor`). */
 import * as DateTime from "effect/DateTime"
+import type { TopicConfig } from "../../../protocol/body/TopicConfig.ts"
 import { ConsumerSendMsgBackRequestHeader } from "../../../protocol/header/ConsumerSendMsgBack.ts"
 import {
   SendMessageRequestHeader,
@@ -20,7 +21,6 @@ import type { Call } from "./BrokerApi.ts"
 import type { BrokerCore, Handles, PutResult } from "./BrokerCore.ts"
 import { delayLevel, headerOf, JavaException, properties } from "./BrokerCore.ts"
 import type { NewMessage } from "./BrokerStore.ts"
-import type { TopicConfig } from "./TopicTable.ts"
 import { describeTopic } from "./TopicTable.ts"
 import { seeFaq, topicProblem } from "./validation.ts"
 
@@ -306,13 +306,6 @@ export const make = (core: BrokerCore): Handles => {
       halve(message)
     }
     const result = core.put(message)
-    const [placed] = result.placed
-    if (isHalf && placed?.topic === Names.transactionHalfTopic) {
-      store.halves.set(placed.queueOffset, {
-        queueOffset: placed.queueOffset,
-        physicalOffset: placed.physicalOffset
-      })
-    }
     return answer(call, result, queueId, message, undefined)
   }
 

@@ -1,20 +1,9 @@
 /** The topics of a broker (RocketMQ 5.3.3 `TopicConfigManager`). */
+import type { DataVersion as DataVersionBody } from "../../../protocol/body/DataVersion.ts"
+import type { TopicConfig } from "../../../protocol/body/TopicConfig.ts"
 import * as Names from "../../../protocol/message/Names.ts"
 import * as DataVersion from "./DataVersion.ts"
 import type { BrokerSettings } from "./Settings.ts"
-
-/** One topic. */
-export interface TopicConfig {
-  readonly topicName: string
-  readonly readQueueNums: number
-  readonly writeQueueNums: number
-  /** Bits: read 4, write 2, inherit 1. */
-  readonly perm: number
-  readonly topicFilterType: "SINGLE_TAG" | "MULTI_TAG"
-  readonly topicSysFlag: number
-  readonly order: boolean
-  readonly attributes: Readonly<Record<string, string>>
-}
 
 const inherit = 1
 
@@ -47,7 +36,7 @@ const permText = (perm: number): string =>
 
 /** Topics by name. What changes the table counts up its version and tells `listeners`. */
 export class TopicTable {
-  version: DataVersion.DataVersion
+  version: DataVersionBody
   /** Told of every change. */
   readonly listeners = new Set<() => void>()
   private readonly topics = new Map<string, TopicConfig>()

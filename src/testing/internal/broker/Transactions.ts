@@ -141,9 +141,7 @@ const putBack = (core: BrokerCore, message: StoredMessage.StoredMessage): HalfMe
   })
   const [placed] = result.placed
   if (placed === undefined) return undefined
-  const half = { queueOffset: placed.queueOffset, physicalOffset: placed.physicalOffset }
-  core.store.halves.set(half.queueOffset, half)
-  return half
+  return { queueOffset: placed.queueOffset, physicalOffset: placed.physicalOffset }
 }
 
 /** Starts asking about half messages whose producers have not said what becomes of them. */
@@ -240,8 +238,10 @@ export const start = (core: BrokerCore): void => {
     )
   }
 
-  core.onStored((placed) => {
-    if (placed.topic === Names.transactionHalfTopic) agenda.add(core.now(), arm)
+  core.onStored(({ physicalOffset, queueOffset, topic }) => {
+    if (topic !== Names.transactionHalfTopic) return
+    store.halves.set(queueOffset, { queueOffset, physicalOffset })
+    arm()
   })
   arm()
 }
