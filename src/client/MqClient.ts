@@ -150,15 +150,18 @@ export const layerNoDeps = (
 ): Layer.Layer<Services, never, RemotingClient.RemotingClient> =>
   Layer.unwrap(
     Effect.map(make(options), (identity) =>
-      Heartbeats.layer({ ...options.heartbeats, clientId: identity.clientId }).pipe(
-        Layer.provideMerge(ChannelEventListener.layer),
-        Layer.provideMerge(TopicRoutes.layer(options.routes)),
-        Layer.provideMerge(
-          Layer.mergeAll(
-            Layer.succeed(MqClient, identity),
-            MqClientApi.layer,
-            NameServers.layer(options),
-            ServerRequests.layer
+      // Fresh: two clients in one graph of layers must not share parts.
+      Layer.fresh(
+        Heartbeats.layer({ ...options.heartbeats, clientId: identity.clientId }).pipe(
+          Layer.provideMerge(ChannelEventListener.layer),
+          Layer.provideMerge(TopicRoutes.layer(options.routes)),
+          Layer.provideMerge(
+            Layer.mergeAll(
+              Layer.succeed(MqClient, identity),
+              MqClientApi.layer,
+              NameServers.layer(options),
+              ServerRequests.layer
+            )
           )
         )
       ))
