@@ -17,6 +17,7 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import type { CodecTimes } from "./codec.ts"
+import type { EmbeddedTimes } from "./embeddedClient.ts"
 import { environment } from "./machine.ts"
 import { aaControl, failsCheck, isVoid, measures, notMeasured, sendControl } from "./measures.ts"
 import { runClient, startClient, startServer } from "./processes.ts"
@@ -65,6 +66,7 @@ const plan = options.short
     codecRuns: 1,
     memoryRuns: 1,
     swaps: { runs: 1, each: 5 },
+    embedded: { runs: 3, windowMs: 250 },
     sends: { rounds: 4, warmUpMs: { node: 1500, jvm: 4000 }, measuredMs: 800, brokerWarmUpMs: 4000 }
   }
   : {
@@ -74,6 +76,7 @@ const plan = options.short
     codecRuns: 5,
     memoryRuns: 3,
     swaps: { runs: 3, each: 7 },
+    embedded: { runs: 7, windowMs: 1000 },
     sends: { rounds: 11, warmUpMs: { node: 2500, jvm: 8000 }, measuredMs: 1500, brokerWarmUpMs: 10_000 }
   }
 
@@ -148,6 +151,11 @@ progress("memory")
 const bytesPerInFlight = await repeat(plan.memoryRuns, measureMemory)
 progress("swaps")
 const swapMs = (await repeat(plan.swaps.runs, () => measureSwaps(plan.swaps.each))).flat()
+progress("embedded")
+const embedded = await repeat(
+  plan.embedded.runs,
+  () => runClient<EmbeddedTimes>("./embeddedClient.ts", [String(plan.embedded.windowMs)])
+)
 progress("broker")
 const sends = await measureSends(plan.sends, {
   onRun: (round, name) => progress(`sends, round ${round + 1} of ${plan.sends.rounds}: ${name}`),
@@ -155,9 +163,9 @@ const sends = await measureSends(plan.sends, {
 })
 progress("")
 
-const results = { rounds: played.rounds, codec, bytesPerInFlight, swapMs, sends }
+const results = { rounds: played.rounds, codec, bytesPerInFlight, swapMs, embedded, sends }
 if (options.samples !== undefined) {
-  const lines = [...samples, { codec, bytesPerInFlight, swapMs }].map((line) => `${JSON.stringify(line)}\n`)
+  const lines = [...samples, { codec, bytesPerInFlight, swapMs, embedded }].map((line) => `${JSON.stringify(line)}\n`)
   writeFileSync(options.samples, lines.join(""))
 }
 console.log(options.json ? JSON.stringify(jsonReport(results)) : humanReport(results, environment(), played))

@@ -1,4 +1,5 @@
 import type { CodecTimes } from "./codec.ts"
+import type { EmbeddedTimes } from "./embeddedClient.ts"
 import type { Round } from "./rounds.ts"
 import { absolute, cpu, p50, rate, ratio } from "./rounds.ts"
 import type { SendQuantity, Sends } from "./sends.ts"
@@ -12,6 +13,7 @@ export interface Results {
   readonly codec: ReadonlyArray<CodecTimes>
   readonly bytesPerInFlight: ReadonlyArray<number>
   readonly swapMs: ReadonlyArray<number>
+  readonly embedded: ReadonlyArray<EmbeddedTimes>
   /** Or why there are none. */
   readonly sends: Sends | { readonly missing: string }
 }
@@ -223,6 +225,36 @@ export const measures: ReadonlyArray<Measure> = [
     goal: 0.3,
     enough: 1,
     of: ofSends((sends) => sendRatio(sends, "ours", "javaSync", (sample) => sample.rssBytes))
+  },
+  {
+    field: "embeddedStartMs",
+    label: "embedded: layer built to first route",
+    unit: "ms",
+    better: "smaller",
+    floor: 60,
+    goal: 20,
+    enough: lenient,
+    of: ({ embedded }) => estimate(embedded.map((times) => times.startMs))
+  },
+  {
+    field: "embeddedSendsPerSecond",
+    label: "embedded: sends/s in memory, against TCP",
+    unit: "ratio",
+    better: "larger",
+    floor: 1,
+    goal: 1.5,
+    enough: lenient,
+    of: ({ embedded }) => estimate(embedded.map((times) => times.sendsVsTcp))
+  },
+  {
+    field: "embeddedBytesPerMessage",
+    label: "embedded: memory per stored message, beside its body",
+    unit: "bytes",
+    better: "smaller",
+    floor: 600,
+    goal: 300,
+    enough: lenient,
+    of: ({ embedded }) => estimate(embedded.map((times) => times.bytesPerMessage))
   }
 ]
 
