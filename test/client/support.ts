@@ -106,8 +106,11 @@ export const v2Fields = (subChange: boolean): ExtFields => ({
 export const broker = (port: number, options?: RemotingServer.RemotingServerOptions) =>
   Effect.gen(function*() {
     const service = yield* server(port, () => undefined, options)
+    // Those without a body are probes of a silent channel.
     const beats = (): ReadonlyArray<Beat> =>
-      service.of(RequestCode.HEART_BEAT).map(({ at, channel, request }) => ({
+      service.of(RequestCode.HEART_BEAT).filter(({ request }) => request.body !== undefined).map((
+        { at, channel, request }
+      ) => ({
         channel,
         at,
         data: HeartbeatData.decode(request.body) as HeartbeatData
