@@ -21,11 +21,13 @@ export interface CodecTimes {
   readonly decodeUs: number
 }
 
-const frames = 64
+/** So many different frames are used in turn. */
+export const frames = 64
 const roundsPerBatch = 20
 const batches = 400
 
-const lowerQuartileUs = (round: () => void): number => {
+/** Microseconds per frame of a round, which goes through `frames` of them. */
+export const lowerQuartileUs = (round: () => void): number => {
   const times: Array<number> = []
   for (let batch = 0; batch < 2 * batches; batch++) {
     const begin = process.hrtime.bigint()
