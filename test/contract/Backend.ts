@@ -2,7 +2,7 @@
  * What the contract suite runs against: the embedded RocketMQ under virtual time, or real servers. A case knows nothing
  * of which; where it asks for something that not every server has, it names the {@link Capability}.
  */
-import { decodeAll, type StoredMessage } from "effect-rocketmq/protocol/message/StoredMessage"
+import { decodeAll, decodeBody, type StoredMessage } from "effect-rocketmq/protocol/message/StoredMessage"
 import { RequestCode } from "effect-rocketmq/protocol/RequestCode"
 import { ResponseCode } from "effect-rocketmq/protocol/ResponseCode"
 import * as RemotingClient from "effect-rocketmq/remoting/RemotingClient"
@@ -16,20 +16,20 @@ import type * as Layer from "effect/Layer"
 export type Capability =
   /** A topic that does not exist is created by the first message, after the default topic. */
   | "auto-create"
-  /** Delivery at a time, to the millisecond, not by level alone (5.0 and newer). */
+  /** What name servers know of topics and brokers is known at once; proxies look after 20 seconds. */
+  | "routes at once"
+  /** Clients talk to brokers at their own addresses. */
+  | "brokers"
+  /** Clients talk to a proxy. */
+  | "proxy"
+  /** Delivery at a time, not by level alone (5.0 and newer). */
   | "timer messages"
   /** RECALL_MESSAGE (5.3.2 and newer). */
   | "recall"
-  /** The type of a message must be that of its topic (a proxy's check). */
-  | "topic types"
-  /** A message's queue follows its priority (5.5.0, topics of that type). */
-  | "priority"
   /** SEND_REPLY_MESSAGE and PUSH_REPLY_MESSAGE_TO_CLIENT. */
   | "request and reply"
-  /** A batch may be sent. */
-  | "batches"
-  /** A transaction check reaches its producer within a minute. */
-  | "check-back"
+  /** What a send gets wrong is told by the codes of 5.x. */
+  | "codes of 5.x"
   /** Minutes pass at once. */
   | "virtual time"
 
@@ -83,6 +83,15 @@ export interface Service extends BackendOptions {
 
 /** See {@link Service}. */
 export class Backend extends Context.Service<Backend, Service>()("effect-rocketmq/test/contract/Backend") {}
+
+/** The body of a message, inflated, as text. */
+export const bodyText = (message: StoredMessage): string => {
+  const body = decodeBody(message, 64 << 20)
+  if (!(body instanceof Uint8Array)) {
+    throw new Error(body.detail)
+  }
+  return Buffer.from(body).toString("utf8")
+}
 
 const readers = "contract-readers"
 const step = 50

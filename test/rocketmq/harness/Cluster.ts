@@ -15,13 +15,16 @@ export class Cluster extends Context.Service<Cluster, {
   readonly broker: Server
 }>()("effect-rocketmq/test/Cluster") {}
 
-/** A name server and a broker of one release. */
-export const layer = (version: RocketmqVersion): Layer.Layer<Cluster, HarnessError> =>
+/** A name server and a broker of one release; `settings` are the broker's. */
+export const layer = (
+  version: RocketmqVersion,
+  settings?: Broker.BrokerOptions["settings"]
+): Layer.Layer<Cluster, HarnessError> =>
   Layer.effect(
     Cluster,
     Effect.gen(function*() {
       const nameServer = yield* NameServer.make({ version })
-      const broker = yield* Broker.make({ version, nameServer })
+      const broker = yield* Broker.make({ version, nameServer, ...(settings === undefined ? {} : { settings }) })
       return { nameServer, broker }
     })
   )
