@@ -13,6 +13,8 @@
  * see {@link Delivery} for what that means.
  */
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -43,7 +45,7 @@ import * as Tracing from "./internal/sendTracing.ts"
 import * as Transactions from "./internal/transactions.ts"
 import * as UniqKeys from "./internal/uniqKeys.ts"
 import type { Message, ReceivedMessage, SendResult } from "./Message.ts"
-import { MqClient } from "./MqClient.ts"
+import * as MqClient from "./MqClient.ts"
 import { MqClientApi } from "./MqClientApi.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 import type { MessageQueue } from "./TopicRoutes.ts"
@@ -273,15 +275,18 @@ export interface ReplyOptions extends SendOptions {
 export class Producer extends Context.Service<Producer, Service>()("effect-rocketmq/client/Producer") {}
 
 /** What a producer is built on. */
-export type Dependencies = MqClient | MqClientApi | TopicRoutes | Heartbeats | ServerRequests | RemotingClient
+export type Dependencies = MqClient.MqClient | MqClientApi | TopicRoutes | Heartbeats | ServerRequests | RemotingClient
 
 const millisOf = (input: Duration.Input | undefined, fallback: number): number =>
   input === undefined ? fallback : typeof input === "number" ? input : Duration.toMillis(input)
 
 /** The options of requests of sends with one timeout: the same objects serve all of them. */
 interface Timing {
-  readonly moving: InvokeOptions
+  /** For messages that are not repeated, or that stay where they are. */
   readonly staying: InvokeOptions
+  /** For those that go elsewhere, and are repeated there, or not. */
+  readonly repeated: InvokeOptions
+  readonly moving: InvokeOptions
 }
 
 /** Distinct timeouts that are remembered. */
@@ -297,38 +302,48 @@ class SettingsOf {
 
   constructor(timeoutMillis: number, delivery: Delivery, retries: number) {
     this.retries = retries
-    this.defaults = {
-      timeoutMillis,
-      delivery,
-      queue: undefined,
-      selector: undefined,
-      ...this.timing(timeoutMillis)
-    }
+    this.defaults = this.make(timeoutMillis, delivery, undefined, undefined)
     this.lastSettings = this.defaults
   }
 
   of(options: SendOptions | undefined): SendSettings {
     if (options === undefined) return this.defaults
     if (options === this.lastOptions) return this.lastSettings
-    const timeoutMillis = millisOf(options.timeout, this.defaults.timeoutMillis)
     this.lastOptions = options
-    this.lastSettings = {
-      timeoutMillis,
-      delivery: options.delivery ?? this.defaults.delivery,
-      queue: options.queue,
-      selector: options.selector,
-      ...this.timing(timeoutMillis)
-    }
+    this.lastSettings = this.make(
+      millisOf(options.timeout, this.defaults.timeoutMillis),
+      options.delivery ?? this.defaults.delivery,
+      options.queue,
+      options.selector
+    )
     return this.lastSettings
+  }
+
+  private make(
+    timeoutMillis: number,
+    delivery: Delivery,
+    queue: MessageQueue | undefined,
+    selector: QueueSelector | undefined
+  ): SendSettings {
+    const timing = this.timing(timeoutMillis)
+    const repeats = delivery === "atLeastOnce" && this.retries > 0
+    return {
+      timeoutMillis,
+      delivery,
+      queue,
+      selector,
+      staying: timing.staying,
+      moving: repeats ? timing.repeated : timing.moving
+    }
   }
 
   private timing(timeoutMillis: number): Timing {
     const known = this.timings.get(timeoutMillis)
     if (known !== undefined) return known
-    const share = this.retries > 0 ? timeoutMillis / 2 : timeoutMillis
     const timing = {
-      moving: { timeout: share, goAwayHops: 0, failFast: true },
-      staying: { timeout: timeoutMillis }
+      staying: { timeout: timeoutMillis },
+      repeated: { timeout: timeoutMillis / 2, goAwayHops: 0, failFast: true },
+      moving: { timeout: timeoutMillis, goAwayHops: 0, failFast: true }
     }
     if (this.timings.size < maxTimings) this.timings.set(timeoutMillis, timing)
     return timing
@@ -347,7 +362,7 @@ const ipBytes = (ip: string): Uint8Array => {
 export const make = Effect.fnUntraced(function*<R = never>(
   given: ProducerOptions<R>
 ): Effect.fn.Return<Service, ClientError, R | Dependencies | Scope.Scope> {
-  const client = yield* MqClient
+  const client = yield* MqClient.MqClient
   const api = yield* MqClientApi
   const routes = yield* TopicRoutes
   const heartbeats = yield* Heartbeats
@@ -653,3 +668,63 @@ export const make = Effect.fnUntraced(function*<R = never>(
 export const layerNoDeps = <R = never>(
   options: ProducerOptions<R>
 ): Layer.Layer<Producer, ClientError, Exclude<R, Scope.Scope> | Dependencies> => Layer.effect(Producer, make(options))
+
+/** Options of a producer and of the client that it has for itself. */
+export interface ProducerTcpOptions<R = never>
+  extends ProducerOptions<R>, Omit<MqClient.MqClientTcpOptions, keyof ProducerOptions>
+{}
+
+/** The options of the client alone: `timeout` is the producer's. */
+const clientOptions = (options: Partial<ProducerTcpOptions<never>>): MqClient.MqClientTcpOptions => ({
+  ...options,
+  timeout: undefined
+})
+
+/** The producer with a client of its own, over TCP. */
+export const layer = <R = never>(
+  options: ProducerTcpOptions<R>
+): Layer.Layer<Producer, ClientError, Exclude<R, Scope.Scope>> =>
+  Layer.provide(layerNoDeps(options), MqClient.layer(clientOptions(options as ProducerTcpOptions)))
+
+const ensure = (holds: boolean, message: string): Effect.Effect<void, Config.ConfigError> =>
+  holds ? Effect.void : Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message })))
+
+/** What {@link layerConfig} reads beside the settings of the client. */
+export const config: Config.Config<Partial<ProducerOptions>> = Config.all({
+  group: Config.String("PRODUCER_GROUP").pipe(Config.withDefault(undefined)),
+  timeout: Config.Duration("SEND_TIMEOUT").pipe(Config.withDefault(Duration.seconds(3))),
+  retries: Config.Int("SEND_RETRIES").pipe(Config.withDefault(2)),
+  delivery: Config.Literals(["atLeastOnce", "atMostOnce"], "DELIVERY").pipe(Config.withDefault("atLeastOnce" as const)),
+  maxMessageSize: Config.Int("MAX_MESSAGE_SIZE").pipe(Config.withDefault(4_194_304))
+}).pipe(
+  Config.nested("ROCKETMQ"),
+  Config.map(({ group, ...others }) => group === undefined ? others : { ...others, group })
+)
+
+/**
+ * The producer with a client of its own, over TCP, from configuration:
+ * `ROCKETMQ_PRODUCER_GROUP`, `ROCKETMQ_SEND_TIMEOUT`, `ROCKETMQ_SEND_RETRIES`,
+ * `ROCKETMQ_DELIVERY` (`atLeastOnce`, `atMostOnce`), `ROCKETMQ_MAX_MESSAGE_SIZE`,
+ * and what `MqClient.layerConfig` reads: name servers, credentials, TLS,
+ * namespaces. Options given here, unless they are `undefined`, come first.
+ */
+export const layerConfig = <R = never>(
+  options: Partial<Omit<ProducerTcpOptions<R>, "tls" | "transport">> = {}
+): Layer.Layer<Producer, ClientError | Config.ConfigError, Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    Producer,
+    Effect.gen(function*() {
+      const given = Object.fromEntries(
+        Object.entries(options).filter(([, value]) => value !== undefined)
+      ) as Partial<ProducerOptions<R>>
+      const { group, ...all }: Partial<ProducerOptions<R>> = { ...(yield* config), ...given }
+      yield* ensure(group !== undefined, "no producer group: set ROCKETMQ_PRODUCER_GROUP")
+      yield* ensure(millisOf(all.timeout, 1) > 0, "ROCKETMQ_SEND_TIMEOUT must be longer than nothing")
+      yield* ensure((all.retries ?? 0) >= 0, `ROCKETMQ_SEND_RETRIES must not be negative, and is ${all.retries}`)
+      yield* ensure(
+        (all.maxMessageSize ?? 1) > 0,
+        `ROCKETMQ_MAX_MESSAGE_SIZE must be above 0, and is ${all.maxMessageSize}`
+      )
+      return yield* make({ ...all, group: group! })
+    })
+  ).pipe(Layer.provide(MqClient.layerConfig(clientOptions(options as ProducerTcpOptions))))

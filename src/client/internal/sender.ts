@@ -124,7 +124,7 @@ const exactMillis = 1_000
 
 /** A message that has gone round waits before it goes round again: at first so long, then twice as long each time. */
 const firstPauseMillis = 20
-const maxPauseMillis = 1_000
+const maxPauseMillis = 250
 
 const statuses: Readonly<Record<number, SendStatus>> = {
   [ResponseCode.SUCCESS]: "SendOk",
@@ -703,9 +703,9 @@ export class Sender {
    */
   private optionsOf(call: SendCall, moves: boolean): InvokeOptions {
     const remaining = this.remaining(call)
-    return moves
-      ? { timeout: call.counted < this.parts.retries ? remaining / 2 : remaining, goAwayHops: 0, failFast: true }
-      : { timeout: remaining }
+    if (!moves) return { timeout: remaining }
+    const repeats = call.settings.delivery === "atLeastOnce" && call.counted < this.parts.retries
+    return { timeout: repeats ? remaining / 2 : remaining, goAwayHops: 0, failFast: true }
   }
 
   private remaining(call: SendCall): number {

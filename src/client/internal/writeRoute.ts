@@ -31,12 +31,11 @@ export class WriteTarget {
   }
 }
 
-/** What speaks against a queue of a broker that this message has been sent to, or behind whose address it has been. */
-const triedBroker = 2
+/** What speaks against a queue behind an address that this message has been sent to, and of a broker that it has. */
 const triedAddress = 1
-
-/** More than any standing and `triedBroker` together: a queue that this message has been sent to comes last. */
-const triedQueue = 8
+const triedBroker = 4
+/** Of two queues of such a broker it is rather the other one. */
+const triedQueue = 0.5
 
 /** The queues of a route that can be sent to. Made anew for each new route. */
 export class WriteRoute {
@@ -105,13 +104,16 @@ export class WriteRoute {
   }
 }
 
+/** The longer ago it was, the less it speaks against a broker. */
 const against = (target: WriteTarget, tried: ReadonlyArray<WriteTarget>): number => {
   let points = 0
-  for (const one of tried) {
+  let queue = 0
+  for (let index = 0; index < tried.length; index++) {
+    const one = tried[index]
     if (one.brokerName === target.brokerName) {
-      if (one.queueId === target.queueId) return triedQueue
-      points = triedBroker
-    } else if (one.address === target.address) points = Math.max(points, triedAddress)
+      points = triedBroker + index
+      if (one.queueId === target.queueId) queue = triedQueue
+    } else if (one.address === target.address && points === 0) points = triedAddress
   }
-  return points
+  return points + queue
 }
