@@ -158,14 +158,10 @@ export const enumeration = <const T extends string>(...names: ReadonlyArray<T>):
 const isRecord = (json: unknown): json is Readonly<Record<string, unknown>> =>
   typeof json === "object" && json !== null && !Array.isArray(json) && !(json instanceof Map)
 
-/** One element of a container: its value, or a violation when there is none. */
-const readElement = <T>(shape: Shape<T>, json: unknown, reading: Reading, step: () => string): T | undefined => {
+/** One element of a container: its value, or `undefined` and a violation when there is none. */
+const readElement = <T>(shape: Shape<T>, json: unknown, reading: Reading): T | undefined => {
   const value = json === null || json === undefined ? undefined : shape.read(json, reading)
-  if (value === undefined) {
-    fail(reading, "is missing")
-    return within(reading, step())
-  }
-  return value
+  return value === undefined ? fail(reading, "is missing") : value
 }
 
 /** A Java `List` or `Set`. */
@@ -177,9 +173,9 @@ export const list = <T>(element: Shape<T>): Shape<ReadonlyArray<T>> => ({
     const values: Array<T> = []
     if (spend(reading, json.length)) {
       for (let i = 0; i < json.length; i++) {
-        const value = readElement(element, json[i], reading, () => `[${i}]`)
+        const value = readElement(element, json[i], reading)
         if (value === undefined) {
-          return undefined
+          return within(reading, `[${i}]`)
         }
         values.push(value)
       }
@@ -205,9 +201,9 @@ export const record = <T>(element: Shape<T>): Shape<Readonly<Record<string, T>>>
     if (spend(reading, keys.length)) {
       for (const key of keys) {
         if (json[key] !== null) {
-          const value = readElement(element, json[key], reading, () => step(key))
+          const value = readElement(element, json[key], reading)
           if (value === undefined) {
-            return undefined
+            return within(reading, step(key))
           }
           values[key] = value
         }
@@ -234,9 +230,9 @@ export const intMap = <T>(element: Shape<T>): Shape<ReadonlyMap<number, T>> => (
           fail(reading, "is not named by an integer")
           return within(reading, step(key))
         }
-        const value = readElement(element, json[key], reading, () => step(key))
+        const value = readElement(element, json[key], reading)
         if (value === undefined) {
-          return undefined
+          return within(reading, step(key))
         }
         values.set(id + 0, value)
       }
@@ -266,12 +262,13 @@ export const objectMap = <K, V>(key: Shape<K>, element: Shape<V>): Shape<Readonl
     const values: Array<readonly [K, V]> = []
     if (spend(reading, entries.length)) {
       for (let i = 0; i < entries.length; i++) {
-        const name = readElement(key, entries[i][0], reading, () => `[key ${i}]`)
-        const value = name === undefined
-          ? undefined
-          : readElement(element, entries[i][1], reading, () => `[value ${i}]`)
-        if (name === undefined || value === undefined) {
-          return undefined
+        const name = readElement(key, entries[i][0], reading)
+        if (name === undefined) {
+          return within(reading, `[key ${i}]`)
+        }
+        const value = readElement(element, entries[i][1], reading)
+        if (value === undefined) {
+          return within(reading, `[value ${i}]`)
         }
         values.push([name, value])
       }

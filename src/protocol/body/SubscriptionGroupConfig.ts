@@ -24,9 +24,22 @@ export const ExponentialRetryPolicy = BodyCodec.make({
 })
 export interface ExponentialRetryPolicy extends BodyCodec.Type<typeof ExponentialRetryPolicy> {}
 
+/** From a second to two hours, in milliseconds. */
+const defaultDelays = [
+  1,
+  5,
+  10,
+  30,
+  ...Array.from({ length: 10 }, (_, minutes) => 60 * (1 + minutes)),
+  1200,
+  1800,
+  3600,
+  7200
+].map((seconds) => 1000 * seconds)
+
 /** Delays in milliseconds, one after the other; the last one stays. */
 export const CustomizedRetryPolicy = BodyCodec.make({
-  next: BodyCodec.optional(BodyCodec.list(BodyCodec.long))
+  next: BodyCodec.withDefault(BodyCodec.list(BodyCodec.long), defaultDelays)
 })
 export interface CustomizedRetryPolicy extends BodyCodec.Type<typeof CustomizedRetryPolicy> {}
 

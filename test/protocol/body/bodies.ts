@@ -79,3 +79,13 @@ export const bodyCodecs: ReadonlyMap<string, BodyCodec<unknown>> = new Map(
     .filter((entry): entry is [string, BodyCodec<unknown>] => isCodec(entry[1]))
     .map(([name, codec]) => [lists[name] ?? nested[name] ?? name, codec])
 )
+
+/** A value without null prototypes and maps, to be compared: objects as keys become pairs. */
+export const plain = (value: unknown): unknown =>
+  value instanceof Map
+    ? [...value].map(([key, element]) => [plain(key), plain(element)])
+    : Array.isArray(value)
+    ? value.map(plain)
+    : typeof value === "object" && value !== null && !(value instanceof Uint8Array)
+    ? Object.fromEntries(Object.entries(value).map(([key, element]) => [key, plain(element)]))
+    : value
