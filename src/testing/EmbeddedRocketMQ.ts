@@ -81,11 +81,16 @@ export interface Options {
   readonly shutdownWaitTime?: Duration.Input | undefined
   /** Where to listen. Default: `127.0.0.1`. */
   readonly host?: string | undefined
-  /** Ports to listen on; on TCP, those not named are of the system's choice. In memory they start at RocketMQ's own. */
+  /**
+   * Ports of the first server of each kind; the others follow. On TCP, those not named, and those that are taken, are of
+   * the system's choice. In memory they are RocketMQ's own: 9876, 10911, 8081 and 8080.
+   */
   readonly ports?: {
     readonly nameServer?: number | undefined
     readonly broker?: number | undefined
     readonly proxy?: number | undefined
+    /** Of the address that all proxies are behind. */
+    readonly balancer?: number | undefined
   } | undefined
   /** Requests that the journal remembers. Default: 10,000. */
   readonly journalLimit?: number | undefined

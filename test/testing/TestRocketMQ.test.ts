@@ -42,10 +42,10 @@ describe("in memory", () => {
       const fiber = yield* Effect.forkChild(producer.send({ topic: "Orders", body: "a" }))
       yield* TestClock.adjust("3 seconds")
       const result = yield* Fiber.join(fiber)
-      assert.strictEqual(result.attempts, 2)
+      assert.strictEqual(result.attempts, 3)
       assert.deepStrictEqual(
         rocketmq.messages("Orders").map(({ messageId }) => messageId),
-        [result.messageId, result.messageId]
+        [result.messageId, result.messageId, result.messageId]
       )
     }).pipe(Effect.provide(TestRocketMQ.layerWith({ brokers: 2, topics: ["Orders"] }))))
 })

@@ -50,15 +50,17 @@ export const inMemory = (
   }
 }
 
-/** On sockets, at an address of the system's choice unless a port is given. */
+/** On sockets, on that port, or on any other when somebody has taken it. */
 export const onTcp = (
   host: string,
-  port: number | undefined,
+  port: number,
   policy: Policy,
   proxies: ReadonlyArray<Node>
-): Effect.Effect<Balancer, LoadBalancer.LoadBalancerError, Scope.Scope> =>
-  Effect.map(
-    LoadBalancer.make({ host, port, policy, targets: proxies.map(({ address }) => address) }),
+): Effect.Effect<Balancer, LoadBalancer.LoadBalancerError, Scope.Scope> => {
+  const on = (wanted: number) =>
+    LoadBalancer.make({ host, port: wanted, policy, targets: proxies.map(({ address }) => address) })
+  return Effect.map(
+    Effect.catch(on(port), (error) => port === 0 ? Effect.fail(error) : on(0)),
     (balancer): Balancer => {
       const listed = new Set(proxies)
       // Addresses of servers that listen are addresses.
@@ -84,3 +86,4 @@ export const onTcp = (
       }
     }
   )
+}

@@ -23,6 +23,7 @@ import { BrokerNode } from "./brokerNode.ts"
 import type { Surroundings } from "./Node.ts"
 import { Node } from "./Node.ts"
 import { RequestJournal } from "./RequestJournal.ts"
+import * as Trace from "./trace.ts"
 
 const defaultHost = "127.0.0.1"
 const defaultCluster = "DefaultCluster"
@@ -152,6 +153,7 @@ export const make = Effect.fnUntraced(function*(
   const scope = yield* Effect.scope
   const journal = new RequestJournal(options.journalLimit ?? defaultJournalLimit)
   const trace = options.trace
+  if (trace !== undefined) journal.listen((entry) => Trace.request(entry, trace))
   const host = options.host ?? defaultHost
   const cluster = options.cluster ?? defaultCluster
   const surroundings: Surroundings = {
@@ -189,7 +191,7 @@ export const make = Effect.fnUntraced(function*(
     trace === undefined
       ? {}
       : {
-        stored: ({ queueId, queueOffset, topic }) => trace(`${name} stored ${topic}, queue ${queueId}, ${queueOffset}`)
+        stored: (placed) => trace(Trace.stored(name, placed))
       }
   const brokers: Array<BrokerNode> = []
   for (const broker of brokersOf(options)) {
@@ -239,12 +241,12 @@ export const make = Effect.fnUntraced(function*(
     balancer = inMemory
       ? Balancers.inMemory(
         network.value,
-        format(host, options.ports?.proxy === undefined ? memoryPorts.balancer : options.ports.proxy - 1),
+        format(host, options.ports?.balancer ?? memoryPorts.balancer),
         policy,
         proxies,
         random
       )
-      : yield* Balancers.onTcp(host, undefined, policy, proxies)
+      : yield* Balancers.onTcp(host, options.ports?.balancer ?? 0, policy, proxies)
   }
 
   const brokerControls = brokers.map((node) => new BrokerControls(node))
