@@ -132,6 +132,20 @@ layer(Java.layer, { timeout: 180_000 })("Java", (it) => {
         assert.isTrue(answer === hexOf(body))
       }))
 
+    it.effect("treat alike what follows", () =>
+      Effect.gen(function*() {
+        const compressed = Compression.compress(type, Buffer.from("abcdefgh".repeat(20)))
+        for (const more of [compressed, Buffer.alloc(8), Buffer.from("502a4d1803000000aabbcc", "hex")]) {
+          const bytes = Buffer.concat([compressed, more])
+          const ours = Compression.decompress(type, bytes, 10_000)
+          const theirs = yield* ask("decompress", type, hexWord(bytes))
+          assert.strictEqual(
+            typeof theirs === "string" ? theirs : "refused",
+            ours instanceof Uint8Array ? hexOf(ours) : "refused"
+          )
+        }
+      }))
+
     it.effect("refuse what is cut off", () =>
       Effect.gen(function*() {
         const compressed = Compression.compress(type, Buffer.from("abcdefgh".repeat(20)))

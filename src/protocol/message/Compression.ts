@@ -62,22 +62,63 @@ export const compress = (type: CompressionType, bytes: Uint8Array, level: number
 const tooLarge = (maxBytes: number): DecompressionFailure =>
   failure("TooLarge", `the decompressed body has more than ${maxBytes} bytes`)
 
-type Inflate = (bytes: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array
+const failureOf = (error: unknown, maxBytes: number): DecompressionFailure => {
+  const code = error instanceof Error && "code" in error ? error.code : undefined
+  return code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(maxBytes) : failure("Malformed", `zlib answered ${String(code)}`)
+}
 
-const inflate = (run: Inflate, bytes: Uint8Array, maxBytes: number): Uint8Array | DecompressionFailure => {
+/** Node takes no limit of 0: what is returned may have one byte too many. */
+const outputLimit = (maxBytes: number): number => Math.max(1, maxBytes)
+
+const inflate = (bytes: Uint8Array, maxBytes: number): Uint8Array | DecompressionFailure => {
   try {
-    // Node takes no limit of 0.
-    const body = run(bytes, { maxOutputLength: Math.max(1, maxBytes) })
+    const body = inflateSync(bytes, { maxOutputLength: outputLimit(maxBytes) })
     return body.length > maxBytes ? tooLarge(maxBytes) : body
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined
-    return code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(maxBytes) : failure("Malformed", `zlib answered ${String(code)}`)
+    return failureOf(error, maxBytes)
   }
+}
+
+/** What Node returns with `info`, of which its types know nothing. */
+interface WithInfo {
+  readonly buffer: Uint8Array
+  readonly engine: { readonly bytesWritten: number }
+}
+
+/** Producers write one frame. Empty ones, of 9 bytes, cost as much as full ones and must not keep a consumer busy. */
+const maxZstdFrames = 1000
+
+/** Frame by frame, since Node stops without a word after the first. */
+const inflateZstd = (bytes: Uint8Array, maxBytes: number): Uint8Array | DecompressionFailure => {
+  const parts: Array<Uint8Array> = []
+  let at = 0
+  let size = 0
+  try {
+    do {
+      const { buffer, engine } = zstdDecompressSync(bytes.subarray(at), {
+        info: true,
+        maxOutputLength: outputLimit(maxBytes - size)
+      }) as unknown as WithInfo
+      size += buffer.length
+      if (size > maxBytes) {
+        return tooLarge(maxBytes)
+      }
+      at += engine.bytesWritten
+      parts.push(buffer)
+      if (parts.length === maxZstdFrames && at < bytes.length) {
+        return failure("Malformed", `more than ${maxZstdFrames} frames`)
+      }
+    } while (at < bytes.length)
+  } catch (error) {
+    return failureOf(error, maxBytes)
+  }
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts, size)
 }
 
 /**
  * Decompresses a body that has at most `maxBytes` then; memory is taken for no more than these. The result is never a
- * view of `bytes`.
+ * view of `bytes`. As in Java what follows a stream of ZLIB is ignored, and what follows a frame of ZSTD or LZ4 has to be
+ * another frame.
  */
 export const decompress = (
   type: CompressionType,
@@ -86,9 +127,9 @@ export const decompress = (
 ): Uint8Array | DecompressionFailure => {
   switch (type) {
     case "ZLIB":
-      return inflate(inflateSync, bytes, maxBytes)
+      return inflate(bytes, maxBytes)
     case "ZSTD":
-      return inflate(zstdDecompressSync, bytes, maxBytes)
+      return inflateZstd(bytes, maxBytes)
     case "LZ4": {
       const body = Lz4.decompress(bytes, maxBytes)
       return body instanceof Uint8Array

@@ -10,6 +10,8 @@ const kindOf = (result: Uint8Array | Compression.DecompressionFailure): string =
 
 const body = Buffer.from("{\"order\":1,\"state\":\"created\"}".repeat(300))
 
+const limit = 1_000_000
+
 /** Bytes that look random, always the same. */
 const noise = (size: number): Buffer => {
   const made = Buffer.alloc(size)
@@ -46,8 +48,8 @@ describe("bodies that Java compressed", () => {
 
   const notEmpty = goldenCompressed.filter(({ expect }) => expect.size > 0)
   it.each(notEmpty)("are refused when they are larger than allowed: $name", ({ expect, hex }) => {
-    for (const limit of [0, expect.size - 1]) {
-      assert.strictEqual(kindOf(Compression.decompress(expect.type, Buffer.from(hex, "hex"), limit)), "TooLarge")
+    for (const maxBytes of [0, expect.size - 1]) {
+      assert.strictEqual(kindOf(Compression.decompress(expect.type, Buffer.from(hex, "hex"), maxBytes)), "TooLarge")
     }
   })
 })
@@ -107,5 +109,41 @@ describe.each(types)("%s", (type) => {
       const result = Compression.decompress(type, Compression.compress(type, body, level), body.length)
       assert.deepStrictEqual(result, body)
     }
+  })
+})
+
+describe("what follows", () => {
+  const more = (type: Compression.CompressionType, rest: Uint8Array, maxBytes: number) =>
+    Compression.decompress(type, Buffer.concat([Compression.compress(type, body), rest]), maxBytes)
+
+  for (const type of ["ZSTD", "LZ4"] as const) {
+    it(`a frame of ${type} is another frame`, () => {
+      const result = more(type, Compression.compress(type, Buffer.from("end")), body.length + 3)
+      assert.deepStrictEqual(result, Buffer.concat([body, Buffer.from("end")]))
+      assert.strictEqual(
+        kindOf(more(type, Compression.compress(type, Buffer.from("end")), body.length + 2)),
+        "TooLarge"
+      )
+      assert.strictEqual(kindOf(more(type, Compression.compress(type, Buffer.from("end")), body.length)), "TooLarge")
+      assert.strictEqual(kindOf(more(type, Buffer.alloc(8), limit)), "Malformed")
+      assert.strictEqual(kindOf(more(type, Buffer.of(1), limit)), "Malformed")
+      assert.strictEqual(kindOf(more(type, Compression.compress(type, body).subarray(0, -1), limit)), "Malformed")
+    })
+
+    it(`a frame of ${type} may be one to skip`, () => {
+      const skipped = Buffer.from("502a4d1803000000aabbcc", "hex")
+      assert.deepStrictEqual(more(type, skipped, body.length), body)
+    })
+  }
+
+  it("is not endless: frames of ZSTD cost time though there be nothing in them", () => {
+    const empty = Compression.compress("ZSTD", Buffer.alloc(0))
+    const frames = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => empty))
+    assert.deepStrictEqual(Compression.decompress("ZSTD", frames(1000), limit), Buffer.alloc(0))
+    assert.strictEqual(kindOf(Compression.decompress("ZSTD", frames(1001), limit)), "Malformed")
+  })
+
+  it("a stream of ZLIB does not count", () => {
+    assert.deepStrictEqual(more("ZLIB", Buffer.from("end"), body.length), body)
   })
 })
