@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
+import * as Assignment from "./Assignment.ts"
 import type { Broker, BrokerOptions, Call } from "./BrokerApi.ts"
 import type { Handle, Handles } from "./BrokerCore.ts"
 import { BrokerCore } from "./BrokerCore.ts"
@@ -18,6 +19,7 @@ import { BrokerStore } from "./BrokerStore.ts"
 import * as ClientManage from "./ClientManage.ts"
 import * as Delays from "./Delays.ts"
 import * as Offsets from "./Offsets.ts"
+import * as Pop from "./Pop.ts"
 import * as Pull from "./Pull.ts"
 import * as Query from "./Query.ts"
 import * as Reply from "./Reply.ts"
@@ -60,7 +62,9 @@ const families: ReadonlyArray<(core: BrokerCore) => Handles> = [
   Query.make,
   ClientManage.make,
   Offsets.make,
-  Pull.make
+  Pull.make,
+  Pop.make,
+  Assignment.make
 ]
 
 /** What a master does by itself. */
@@ -90,6 +94,7 @@ export const make = Effect.fnUntraced(function*(
     store,
     settings: { ...defaults, ...options.settings },
     users: options.users,
+    readQueues: options.readQueues,
     listener,
     now,
     random: () => random.nextDoubleUnsafe(),

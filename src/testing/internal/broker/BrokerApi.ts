@@ -1,6 +1,7 @@
 /** What a broker is made of, and what it tells. */
 import type * as Effect from "effect/Effect"
 import type { DataVersion } from "../../../protocol/body/DataVersion.ts"
+import type { MessageQueue } from "../../../protocol/body/MessageQueue.ts"
 import type { TopicConfig } from "../../../protocol/body/TopicConfig.ts"
 import type { RemotingCommand } from "../../../protocol/RemotingCommand.ts"
 import type { Peer } from "../../../remoting/RemotingHandler.ts"
@@ -79,6 +80,11 @@ export interface BrokerOptions {
   readonly settings?: Partial<BrokerSettings> | undefined
   /** Users, if requests have to be signed. Default: anybody may ask. */
   readonly users?: ReadonlyArray<BrokerUser> | undefined
+  /**
+   * The queues of a topic that can be read, on all brokers, which QUERY_ASSIGNMENT divides among consumers; `undefined`
+   * when the topic is unknown. Default: the queues of this broker.
+   */
+  readonly readQueues?: ((topic: string) => ReadonlyArray<MessageQueue> | undefined) | undefined
   readonly interceptor?: Interceptor | undefined
   readonly listener?: BrokerListener | undefined
 }

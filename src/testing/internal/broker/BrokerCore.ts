@@ -1,10 +1,12 @@
 /** What the request handlers of a broker share. */
 import type * as Effect from "effect/Effect"
 import * as BodyCodec from "../../../protocol/body/BodyCodec.ts"
+import type { MessageQueue } from "../../../protocol/body/MessageQueue.ts"
 import * as HeaderCodec from "../../../protocol/header/HeaderCodec.ts"
 import * as Names from "../../../protocol/message/Names.ts"
 import { PropertyName } from "../../../protocol/message/PropertyName.ts"
 import * as SysFlag from "../../../protocol/message/SysFlag.ts"
+import type { ExtFields } from "../../../protocol/RemotingCommand.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import { Agenda } from "./Agenda.ts"
 import type { BrokerConditions, BrokerListener, BrokerUser, Call } from "./BrokerApi.ts"
@@ -48,6 +50,8 @@ export interface CoreOptions {
   readonly store: BrokerStore
   readonly settings: BrokerSettings
   readonly users: ReadonlyArray<BrokerUser> | undefined
+  /** The queues of a topic that can be read, on all brokers. */
+  readonly readQueues: ((topic: string) => ReadonlyArray<MessageQueue> | undefined) | undefined
   readonly listener: BrokerListener | undefined
   /** Epoch milliseconds. */
   readonly now: () => number
@@ -66,6 +70,7 @@ export class BrokerCore {
   readonly store: BrokerStore
   readonly settings: BrokerSettings
   readonly users: ReadonlyArray<BrokerUser> | undefined
+  readonly readQueues: ((topic: string) => ReadonlyArray<MessageQueue> | undefined) | undefined
   readonly listener: BrokerListener | undefined
   readonly now: () => number
   readonly random: () => number
@@ -88,6 +93,7 @@ export class BrokerCore {
     this.store = options.store
     this.settings = options.settings
     this.users = options.users
+    this.readQueues = options.readQueues
     this.listener = options.listener
     this.now = options.now
     this.random = options.random
@@ -232,8 +238,11 @@ export class JavaException extends Error {
 /**
  * The header of a request. Where it is no such header a real broker runs into a null, which is answered as SYSTEM_ERROR.
  */
-export const headerOf = <T>(codec: HeaderCodec.HeaderCodec<T>, call: Call): T => {
-  const header = codec.decode(call.request.extFields)
+export const headerOf = <T>(codec: HeaderCodec.HeaderCodec<T>, call: Call): T => headerIn(codec, call.request.extFields)
+
+/** The same, of fields that were changed before. */
+export const headerIn = <T>(codec: HeaderCodec.HeaderCodec<T>, fields: ExtFields): T => {
+  const header = codec.decode(fields)
   if (HeaderCodec.isViolation(header)) {
     throw new JavaException("java.lang.NullPointerException", `${header.field} ${header.detail}`)
   }

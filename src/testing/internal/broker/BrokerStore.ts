@@ -3,6 +3,7 @@
  * popped ones. It is apart from the serving, so that it survives a restart, and a slave can serve the store of its
  * master.
  */
+import type { SetMessageRequestModeRequestBody } from "../../../protocol/body/SetMessageRequestMode.ts"
 import type { MessageProperties } from "../../../protocol/message/MessageProperties.ts"
 import { keySeparator, PropertyName } from "../../../protocol/message/PropertyName.ts"
 import * as StoredMessage from "../../../protocol/message/StoredMessage.ts"
@@ -92,30 +93,38 @@ export interface HalfMessage {
   readonly physicalOffset: number
 }
 
-/** A message that was popped and not acknowledged. */
-export interface PoppedMessage {
+/** Messages of one queue that one POP has handed out, as long as not all of them are acknowledged. */
+export interface Checkpoint {
   readonly group: string
-  /** Topic and queue that it was read from, which may be a retry topic. */
+  /** The topic that they lie in, which may be a retry topic. */
   readonly topic: string
   readonly queueId: number
-  readonly queueOffset: number
+  /** Queue offset at which the POP began. */
+  readonly startOffset: number
+  /** Epoch milliseconds. */
   readonly popTime: number
-  /** When it becomes visible again, in epoch milliseconds. */
-  visibleAt: number
+  readonly invisibleTime: number
+  /** Queue offsets of those that are not acknowledged. */
+  readonly pending: Set<number>
 }
 
-/** Hidden messages of an ordered group in one queue: no other is popped before they are settled. */
+/** The key of a checkpoint among all. */
+export const checkpointKey = (
+  { group, popTime, queueId, startOffset, topic }: Omit<Checkpoint, "pending" | "invisibleTime">
+): string => `${topic}@${group}@${queueId}@${startOffset}@${popTime}`
+
+/** Messages that a group reads in order, of one queue: no other is handed out before they are settled. */
 export interface OrderedPop {
   readonly popTime: number
+  readonly invisibleTime: number
   readonly attemptId: string | undefined
   /** Queue offsets, ascending. */
   readonly offsets: ReadonlyArray<number>
-  /** Of each offset: how often it was delivered. */
+  /** How often those that were handed out before were. */
   readonly counts: ReadonlyMap<number, number>
   readonly acked: Set<number>
-  /** Of each offset whose time was changed, or `all`. */
+  /** When those whose invisible time was changed become visible. */
   readonly visibleAt: Map<number, number>
-  readonly invisibleTime: number
 }
 
 /** Everything that a broker keeps. */
@@ -131,12 +140,12 @@ export class BrokerStore {
   readonly timers = new Map<number, Array<Timer>>()
   /** Half messages by their queue offset. */
   readonly halves = new Map<number, HalfMessage>()
-  /** Popped messages by `popKey`. */
-  readonly popped = new Map<string, PoppedMessage>()
-  /** Where POP goes on, by group, topic and queue. */
+  /** What POP has handed out, by `checkpointKey`. */
+  readonly checkpoints = new Map<string, Checkpoint>()
+  /** What POP has handed out in order, by topic, group and queue: `topic@group@queueId`. */
   readonly orderedPops = new Map<string, OrderedPop>()
-  /** POP or PULL, by topic and group. */
-  readonly requestModes = new Map<string, { readonly mode: "PULL" | "POP"; readonly popShareQueueNum: number }>()
+  /** How groups take messages, by topic, then by group. */
+  readonly requestModes = new Map<string, Map<string, SetMessageRequestModeRequestBody>>()
   /** Told of every message. */
   readonly listeners = new Set<StoreListener>()
   /** Whether messages may be stored, as RocketMQ's running flags say; a full disk clears it. */
