@@ -1,5 +1,5 @@
 /**
- * Mutated messages, batches, properties and compressed bodies against their decoders: 2·10⁵ of them, or `FUZZ_MESSAGES`.
+ * Mutated messages, batches, properties and compressed bodies against their decoders: 10⁵ of them, or `FUZZ_MESSAGES`.
  * `FUZZ_SEED` replays a run.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -21,7 +21,7 @@ import {
 } from "../protocol/message/messages.ts"
 import { leastMilliseconds, mutated, pick, type Random, slowMs, usedBytes } from "./mutated.ts"
 
-const count = Number(process.env["FUZZ_MESSAGES"] ?? 200_000)
+const count = Number(process.env["FUZZ_MESSAGES"] ?? 100_000)
 const seed = Number(process.env["FUZZ_SEED"] ?? Math.trunc(Math.random() * 2 ** 32))
 
 /** Bodies may not grow beyond this. */
