@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { ChannelEvent, ChannelEventType } from "../remoting/ChannelEvent.ts"
 import { RemotingClient } from "../remoting/RemotingClient.ts"
 import { makeFork } from "./internal/fork.ts"
+import { Registrations } from "./internal/registrations.ts"
 import { TopicRoutes } from "./TopicRoutes.ts"
 
 /** What to do on events of one kind. */
@@ -50,7 +51,8 @@ export interface Service {
    * was known as a broker's, it comes when they are.
    */
   readonly events: Stream.Stream<ChannelEvent>
-  /** Tells the listeners of what connections know nothing of. For the client's own parts. */
+  /** For the heartbeats: what they know of channels, and what connections know nothing of. */
+  readonly registrations: Registrations
   readonly tell: (event: ChannelEvent) => void
 }
 
@@ -61,6 +63,9 @@ export class ChannelEventListener extends Context.Service<ChannelEventListener, 
 
 /** Events that a listener may be behind; of more it loses the oldest. */
 const capacity = 65_536
+
+/** What leads to a channel in use. */
+const beginnings: ReadonlySet<ChannelEventType> = new Set(["Connect", "Active", "Reconnected"])
 
 const callbacks: Readonly<Record<ChannelEventType, keyof Listeners>> = {
   Connect: "onConnect",
@@ -83,22 +88,32 @@ export const make = Effect.gen(function*(): Effect.fn.Return<
   const routes = yield* TopicRoutes
   const fork = yield* Effect.flatMap(Effect.scope, makeFork)
   const hub = yield* Effect.acquireRelease(PubSub.sliding<ChannelEvent>(capacity), PubSub.shutdown)
+  const registrations = new Registrations()
   /** Channels that listeners know of: they are told of the end, too, of one whose broker is gone from the routes. */
   const known = new Set<string>()
+  /** Channels that were open before they were known as a broker's. What led to that may be told late, and is not. */
+  const announced = new Set<string>()
 
-  const tell = (event: ChannelEvent): void => {
-    if (event.type === "Close") known.delete(event.channelId)
-    // A dial that failed has no channel that could close.
-    else if (event.type !== "Exception") known.add(event.channelId)
+  const publish = (event: ChannelEvent): void => {
+    if (event.type === "Close") {
+      known.delete(event.channelId)
+      announced.delete(event.channelId)
+      registrations.closed(event.channelId)
+      // A dial that failed has no channel that could close.
+    } else if (event.type !== "Exception") known.add(event.channelId)
     PubSub.publishUnsafe(hub, event)
   }
 
-  fork(
-    Stream.runForEach(client.events, (event) =>
-      Effect.sync(() => {
-        if (known.has(event.channelId) || routes.brokerAddresses().has(event.address)) tell(event)
-      }))
-  )
+  const relay = (event: ChannelEvent): void => {
+    const { address, channelId, type } = event
+    if (!known.has(channelId) && !routes.brokerAddresses().has(address)) return
+    if (announced.has(channelId) && beginnings.has(type)) return
+    // It is told when they are.
+    if (type === "Active" && registrations.isAwaited(address, channelId)) return
+    publish(event)
+  }
+
+  fork(Stream.runForEach(client.events, (event) => Effect.sync(() => relay(event))))
 
   return {
     register: <R>(listeners: Listeners<R>) =>
@@ -114,7 +129,11 @@ export const make = Effect.gen(function*(): Effect.fn.Return<
           { startImmediately: true }
         ))),
     events: Stream.fromPubSub(hub),
-    tell
+    registrations,
+    tell: (event) => {
+      announced.add(event.channelId)
+      publish(event)
+    }
   }
 })
 

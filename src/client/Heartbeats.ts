@@ -87,6 +87,7 @@ export const make = Effect.fnUntraced(function*(
   const { clientId } = options
   const routes = yield* TopicRoutes
   const listener = yield* ChannelEventListener
+  const { registrations } = listener
   const fork = yield* Effect.flatMap(Effect.scope, makeFork)
   const interval = Duration.toMillis(options.interval ?? "30 seconds")
   const version2 = options.version2 !== false
@@ -140,6 +141,7 @@ export const make = Effect.fnUntraced(function*(
   /** A server that refuses is one that is there: what else it is asked it answers for itself. */
   const refused = (state: ChannelState, error: Exclude<ApiError, RemotingError>): Effect.Effect<void> => {
     const { peer } = state
+    registrations.answered(peer.channelId)
     state.fingerprint = 0
     const denied = error._tag === "BrokerError" && error.denial !== undefined
     const wait = !denied ? Math.min(interval, againMillis * 2 ** state.refusals) : interval
@@ -173,6 +175,7 @@ export const make = Effect.fnUntraced(function*(
         (response): Effect.Effect<void, ApiError> =>
           Effect.flatMap(Rpc.heartbeat(peer.address, response), ({ header }) => {
             state.refusals = 0
+            registrations.answered(peer.channelId)
             state.understandsV2 = header.isSupportHeartBeatV2
             state.fingerprint = header.isSupportHeartBeatV2 && !header.isSubChange ? print : 0
             // Its picture of the subscriptions is another one, or groups came and went meanwhile.
@@ -262,6 +265,7 @@ export const make = Effect.fnUntraced(function*(
       for (let turn = 0; turn < farewellTurns; turn++) yield* Effect.yieldNow
     })
 
+  registrations.appliesTo = appliesTo
   yield* client.onValidate(register, { appliesTo })
   yield* routes.onNewAddresses((fresh) =>
     Effect.forEach(fresh.filter(appliesTo), beatOn, { concurrency: "unbounded", discard: true })
