@@ -37,7 +37,7 @@ const fields = {
 const decodeWith = (field: string, text: string) => codec.decode({ ...fields, [field]: text })
 
 const member = (field: string, text: string): unknown =>
-  (decodeWith(field, text) as Readonly<Record<string, unknown>>)[field]
+  (decodeWith(field, text) as unknown as Readonly<Record<string, unknown>>)[field]
 
 describe("encode", () => {
   it("writes every value as a text, in the order of the description", () => {

@@ -52,7 +52,7 @@ describe("headers", () => {
   })
 
   for (const { fields, name, notNull } of goldens) {
-    describe(name, () => {
+    describe(`${name}`, () => {
       const codec = headerCodecs.get(name)!
       // The two names of the broker are one field here.
       const written = name === "SendMessageRequestHeaderV2" ? { ...fields, bname: fields["n"] } : fields
@@ -136,7 +136,7 @@ const send = {
 }
 
 describe("SendMessageRequestHeaderV2", () => {
-  const short = {
+  const short: ExtFields = {
     a: "group",
     b: "topic",
     c: "TBW102",
