@@ -7,8 +7,17 @@ import * as Cluster from "./harness/Cluster.ts"
 import * as RealBackend from "./harness/RealBackend.ts"
 import { brokerName } from "./harness/Requests.ts"
 
-/** What would take minutes by default. */
-const impatient = { transactionTimeOut: 500, transactionCheckInterval: 1_000 }
+/**
+ * What would take minutes by default. What became of half messages is noted 3 seconds later by default, which would be
+ * after the first check.
+ */
+const impatient = {
+  transactionTimeOut: 1_000,
+  transactionCheckInterval: 1_000,
+  transactionOpBatchInterval: 50,
+  // A check counts when there is nobody to ask, too.
+  transactionCheckMax: 60
+}
 
 const define = (
   it: Vitest.MethodsNonLive<Backend>,

@@ -12,11 +12,11 @@ import { type Subject, specify } from "../Case.ts"
 import * as Client from "../Client.ts"
 
 /** The client's requests, and the first broker, where clients of the backend find it. */
-const setting = (permission = 6) =>
+const setting = () =>
   Effect.gen(function*() {
     const backend = yield* Backend
     const topic = backend.fresh("codes")
-    yield* backend.createTopic(topic, { permission })
+    yield* backend.createTopic(topic)
     const api = yield* Client.get(MqClientApi.MqClientApi)
     const [[brokerName, direct]] = [...backend.brokers]
     const address = backend.offers.has("proxy") ? backend.nameServers[0] : direct
@@ -48,14 +48,14 @@ export const codes: Subject = {
   name: "answers of brokers",
   cases: [
     specify(
-      "NO_PERMISSION: the topic may not be written",
+      "NO_PERMISSION: nobody but brokers sends to the topic",
       Effect.gen(function*() {
-        const { address, send, topic } = yield* setting(4)
-        const error = yield* refusal(send({}))
+        const { address, send } = yield* setting()
+        const error = yield* refusal(send({ topic: "SCHEDULE_TOPIC_XXXX" }))
         assert.strictEqual(error.code, ResponseCode.NO_PERMISSION)
         assert.strictEqual(error.codeName, "NO_PERMISSION")
         assert.strictEqual(error.address, address)
-        assert.include(error.remark, topic)
+        assert.strictEqual(error.remark, "Sending message to topic[SCHEDULE_TOPIC_XXXX] is forbidden.")
         assert.strictEqual(error.outcome, "NotProcessed")
         assert.isTrue(error.isRetryable)
         assert.isUndefined(error.denial)

@@ -87,7 +87,7 @@ export const refusals: Subject = {
     refused("of no delay", { body: "x", delay: 0 }, "delay"),
     refused("of two delays", { body: "x", delay: "1 second", delayLevel: 1 }, "delay"),
     refused("of a blank sharding key", { body: "x", shardingKey: "" }, "shardingKey"),
-    brokenBatch("of a batch without messages", () => [], "messages"),
+    brokenBatch("of a batch without messages", () => [], "batch"),
     brokenBatch(
       "of a batch for two topics",
       (topic) => [{ topic, body: "x" }, { topic: `${topic}-2`, body: "x" }],

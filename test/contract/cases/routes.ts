@@ -116,13 +116,14 @@ export const routes: Subject = {
       "routes at once"
     ),
     specify(
-      "is found once the topic exists",
+      "is found once the topic exists: that it did not is believed for a second",
       Effect.gen(function*() {
         const backend = yield* Backend
         const topic = backend.fresh("late")
         const { get } = yield* Client.get(TopicRoutes.TopicRoutes)
         assert.strictEqual((yield* Effect.flip(get(topic))).reason._tag, "TopicNotFound")
         yield* backend.createTopic(topic)
+        yield* backend.pass("1 second")
         assert.strictEqual((yield* get(topic)).writeQueues.length, backend.brokers.size)
       }),
       "routes at once"

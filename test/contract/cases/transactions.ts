@@ -108,7 +108,7 @@ export const transactions: Subject = {
         )
         assert.strictEqual(result.state, "Unknown")
         assert.isFalse(result.acknowledged)
-        const stored = yield* backend.readUntil(topic, 1, "90 seconds")
+        const stored = yield* backend.readUntil(topic, 1, "20 seconds")
         assert.deepStrictEqual(stored.map(bodyText), ["ordered"])
         assert.isAtLeast(asked.length, 1)
         const [message] = asked
@@ -128,7 +128,7 @@ export const transactions: Subject = {
         const topic = yield* topicOf
         const { asked, producer } = yield* deciding("Rollback")
         yield* producer.sendInTransaction({ topic, body: "no" }, () => unknown)
-        assert.isTrue(yield* backend.eventually(Effect.sync(() => asked.length > 0), "90 seconds"))
+        assert.isTrue(yield* backend.eventually(Effect.sync(() => asked.length > 0), "20 seconds"))
         yield* backend.pass("4 seconds")
         assert.deepStrictEqual(yield* backend.read(topic), [])
       })
@@ -140,7 +140,7 @@ export const transactions: Subject = {
         const topic = yield* topicOf
         const { asked, producer } = yield* deciding("Unknown")
         yield* producer.sendInTransaction({ topic, body: "who knows" }, () => unknown)
-        assert.isTrue(yield* backend.eventually(Effect.sync(() => asked.length >= 2), "150 seconds"))
+        assert.isTrue(yield* backend.eventually(Effect.sync(() => asked.length >= 2), "20 seconds"))
         assert.deepStrictEqual(yield* backend.read(topic), [])
       })
     ),
@@ -159,7 +159,7 @@ export const transactions: Subject = {
             })
         })
         yield* producer.sendInTransaction({ topic, body: "in the end" }, () => unknown)
-        const stored = yield* backend.readUntil(topic, 1, "150 seconds")
+        const stored = yield* backend.readUntil(topic, 1, "20 seconds")
         assert.deepStrictEqual(stored.map(bodyText), ["in the end"])
         assert.isAtLeast(asked, 2)
       })
@@ -178,7 +178,7 @@ export const transactions: Subject = {
           const leaving = yield* Client.producer({ group })
           yield* leaving.sendInTransaction({ topic, body: "ordered" }, () => unknown)
         }))
-        const stored = yield* backend.readUntil(topic, 1, "150 seconds")
+        const stored = yield* backend.readUntil(topic, 1, "20 seconds")
         assert.deepStrictEqual(stored.map(bodyText), ["ordered"])
         assert.isAtLeast(asked.length, 1)
       })

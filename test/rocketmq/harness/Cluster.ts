@@ -35,5 +35,7 @@ export class ProxyServer extends Context.Service<ProxyServer, Server>()("effect-
 /** A stock proxy 5.5.0 in front of the cluster. */
 export const proxyLayer: Layer.Layer<ProxyServer, HarnessError, Cluster> = Layer.effect(
   ProxyServer,
-  Effect.flatMap(Cluster, ({ nameServer }) => Proxy.make({ nameServer }))
+  // Brokers ask about transactions whom they have heard of, which is every 20 seconds by default.
+  Effect.flatMap(Cluster, ({ nameServer }) =>
+    Proxy.make({ nameServer, settings: { transactionHeartbeatPeriodSecond: 1 } }))
 )
