@@ -1,5 +1,5 @@
 /**
- * Holds README.md to what it says: its TypeScript blocks compile and run, its commands exist.
+ * Holds README.md and the pages in docs to what they say: their TypeScript blocks compile and run, their commands exist.
  *
  * A block opened by ```ts title="name.ts" becomes that file; one that imports @effect/vitest is run by vitest, any other
  * by node. A block opened by ```sh title="ci" is run as it stands, by bash; the lines of other sh blocks may only name
@@ -33,6 +33,9 @@ const blocksOf = (markdown: string): ReadonlyArray<Block> =>
 const problems: Array<string> = []
 let checked = 0
 
+/** The page that is looked at. */
+let page = "README.md"
+
 const run = (block: Block, command: string, args: ReadonlyArray<string>, cwd: string): void => {
   const result = spawnSync(command, args, {
     cwd,
@@ -46,7 +49,7 @@ const run = (block: Block, command: string, args: ReadonlyArray<string>, cwd: st
     return
   }
   const said = [result.error?.message, result.stdout, result.stderr].filter(Boolean).join("\n")
-  problems.push(`README.md:${block.line}: ${Path.basename(command)} ${args.join(" ")}\n${said}`)
+  problems.push(`${page}:${block.line}: ${Path.basename(command)} ${args.join(" ")}\n${said}`)
 }
 
 const checkExamples = (blocks: ReadonlyArray<Block>): void => {
@@ -56,7 +59,7 @@ const checkExamples = (blocks: ReadonlyArray<Block>): void => {
   try {
     const named = blocks.filter((block) => block.title !== undefined && /^[\w.-]+\.ts$/.test(block.title))
     for (const block of blocks) {
-      if (!named.includes(block)) problems.push(`README.md:${block.line}: a ts block needs title="name.ts"`)
+      if (!named.includes(block)) problems.push(`${page}:${block.line}: a ts block needs title="name.ts"`)
     }
     for (const { text, title } of named) Fs.writeFileSync(Path.join(directory, title!), text)
     Fs.writeFileSync(
@@ -70,8 +73,8 @@ export default { ...config, root: import.meta.dirname, test: { include: ["*.ts"]
 `
     )
     const isTest = (block: Block) => block.text.includes("\"@effect/vitest\"")
-    if (!named.some(isTest)) problems.push("README.md: no example is a test")
-    if (named.every(isTest)) problems.push("README.md: no example is a program")
+    if (!named.some(isTest)) problems.push(`${page}: no example is a test`)
+    if (page === "README.md" && named.every(isTest)) problems.push(`${page}: no example is a program`)
     if (named.length > 0) run(named[0], bin("tsc"), ["-p", "tsconfig.json"], directory)
     for (const block of named) {
       if (isTest(block)) {
@@ -93,17 +96,21 @@ const checkCommands = (blocks: ReadonlyArray<Block>): void => {
     if (block.title === "ci") run(block, "bash", ["-euo", "pipefail", "-c", block.text], root)
     for (const [, script, test] of block.text.matchAll(/\bnpm (?:run ([\w:-]+)|(test)\b)/g)) {
       if (Object.hasOwn(manifest.scripts, script ?? test)) checked++
-      else problems.push(`README.md:${block.line}: there is no npm script ${script ?? test}`)
+      else problems.push(`${page}:${block.line}: there is no npm script ${script ?? test}`)
     }
-  }
-  for (const command of ["npm ci && npm run demo", "npm ci && npm test"]) {
-    if (!blocks.some(({ text }) => text.includes(command))) problems.push(`README.md: no sh block says ${command}`)
   }
 }
 
-const blocks = blocksOf(Fs.readFileSync(Path.join(root, "README.md"), "utf8"))
-checkCommands(blocks.filter(({ language }) => language === "sh"))
-checkExamples(blocks.filter(({ language }) => language === "ts"))
-if (problems.length === 0) console.log(`README: ${checked} commands and examples checked`)
+const docs = Fs.readdirSync(Path.join(root, "docs")).filter((name) => name.endsWith(".md")).sort()
+for (page of ["README.md", ...docs.map((name) => `docs/${name}`)]) {
+  const blocks = blocksOf(Fs.readFileSync(Path.join(root, page), "utf8"))
+  checkCommands(blocks.filter(({ language }) => language === "sh"))
+  checkExamples(blocks.filter(({ language }) => language === "ts"))
+  if (page !== "README.md") continue
+  for (const command of ["npm ci && npm run demo", "npm ci && npm test"]) {
+    if (!blocks.some(({ text }) => text.includes(command))) problems.push(`${page}: no sh block says ${command}`)
+  }
+}
+if (problems.length === 0) console.log(`README and docs: ${checked} commands and examples checked`)
 for (const message of problems) console.error(message)
 process.exitCode = problems.length === 0 ? 0 : 1

@@ -123,8 +123,18 @@ export interface Server {
   readonly injectScoped: (fault: Fault) => Effect.Effect<void, never, Scope.Scope>
   /** Nothing goes wrong any more. */
   readonly clearFaults: Effect.Effect<void>
-  /** Requests that it has answered GO_AWAY, over all its lives. */
-  readonly goAways: Effect.Effect<number>
+  /** Counts, at this moment. */
+  readonly stats: Effect.Effect<ServerStats>
+}
+
+/** What a server has done, over all its lives, and what it holds. */
+export interface ServerStats {
+  /** Open connections. */
+  readonly connections: number
+  /** Requests handed to a handler. */
+  readonly requests: number
+  /** Requests answered GO_AWAY. */
+  readonly goAways: number
 }
 
 /** How a server is to be restarted. */

@@ -55,6 +55,8 @@ export interface Journal {
   readonly count: (query?: Query) => number
   /** Entries that were dropped since there were more than the limit. */
   readonly dropped: () => number
+  /** Calls `listener` whenever a request has ended, at once; returns what stops that. It must not throw. */
+  readonly listen: (listener: (entry: Entry) => void) => () => void
   /** Forgets all entries. */
   readonly clear: () => void
 }

@@ -30,6 +30,8 @@ export interface Options extends Embedded.Options {
   readonly client?: Omit<MqClient.MqClientOptions, "nameServers"> | undefined
   /** Options of the client's connections. */
   readonly remoting?: RemotingClientOptions | undefined
+  /** Policies of the client's connections, with the defaults for those left out. */
+  readonly reconnection?: Parameters<typeof Reconnection.make>[0]
   /** Options of the producer. Its group is `TestProducers` unless they name another. */
   readonly producer?: Partial<Producer.ProducerOptions> | undefined
 }
@@ -55,7 +57,7 @@ const client = (
     ...options.remoting,
     hooks: [...MqClient.hooks(options.client ?? {}), ...(options.remoting?.hooks ?? [])]
   }).pipe(
-    Layer.provide([Layer.fresh(ResponseFutures.layer), Reconnection.layer])
+    Layer.provide([Layer.fresh(ResponseFutures.layer), Reconnection.layerWith(options.reconnection)])
   )
   const services = Layer.unwrap(
     Effect.map(Embedded.EmbeddedRocketMQ, (rocketmq) =>

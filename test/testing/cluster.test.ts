@@ -121,14 +121,14 @@ describe("a broker that drains", () => {
       assertSuccess(yield* send("Orders", "old client", { version: MqVersion.V5_3_1 }))
       const refused = yield* Effect.flip(send("Orders", "new client", { goAwayHops: 0 }))
       assert.deepStrictEqual([refused.reason._tag, refused.outcome], ["GoAway", "NotProcessed"])
-      assert.strictEqual(yield* broker.goAways, 1)
+      assert.strictEqual((yield* broker.stats).goAways, 1)
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(drain)
       assert.strictEqual(broker.state, "stopped")
       yield* broker.start
       assert.strictEqual(broker.state, "serving")
       assert.deepStrictEqual(yield* bodiesOf("Orders"), ["before", "old client"])
-      assert.strictEqual(yield* broker.goAways, 1)
+      assert.strictEqual((yield* broker.stats).goAways, 1)
     }).pipe(Effect.provide(inMemory({ topics: ["Orders"], shutdownWaitTime: "10 seconds" }))))
 })
 

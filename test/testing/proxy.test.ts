@@ -26,7 +26,7 @@ const askVia = (client: RemotingClient.Service, request: RemotingRequest, option
 const ask = (request: RemotingRequest, options?: RemotingClient.InvokeOptions) =>
   Effect.scoped(Effect.flatMap(makeClient(), (client) => askVia(client, request, options)))
 
-const region = { MSG_REGION: "", TRACE_ON: "false" }
+const region: Readonly<Record<string, string>> = { MSG_REGION: "", TRACE_ON: "false" }
 
 const heartbeat = (clientID: string, group: string): RemotingRequest => ({
   code: RequestCode.HEART_BEAT,
@@ -136,12 +136,10 @@ describe("what is forwarded", () => {
       const name = "real-5.5.0-proxy-missing-bname-answer-to-json"
       const real = goldenFrames.find((frame) => frame.name === name)!
       const expected = [real.expect.code, real.expect.remark, { ...real.expect.extFields }]
-      const requests = [
-        { code: RequestCode.QUERY_CONSUMER_OFFSET, extFields: { consumerGroup: "g", topic: "Orders", queueId: "0" } },
-        pull({ sysFlag: "4", bname: "" })
-      ]
-      const [offset] = requests
-      const response = yield* ask(offset!)
+      const response = yield* ask({
+        code: RequestCode.QUERY_CONSUMER_OFFSET,
+        extFields: { consumerGroup: "g", topic: "Orders", queueId: "0" }
+      })
       assert.deepStrictEqual([response.code, response.remark, { ...response.extFields }], expected)
       const { n, ...fields } = sendRequest("Orders", "a").extFields!
       const send = yield* ask({ ...sendRequest("Orders", "a"), extFields: fields })

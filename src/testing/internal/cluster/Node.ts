@@ -13,6 +13,7 @@ import type { Handler, Peer } from "../../../remoting/RemotingHandler.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import * as RemotingServer from "../../../remoting/RemotingServer.ts"
 import { Transport } from "../../../remoting/Transport.ts"
+import type * as Embedded from "../../EmbeddedRocketMQ.ts"
 import type * as Fault from "../../Fault.ts"
 import type { Outcome } from "../../Journal.ts"
 import type { Plan } from "./FaultTable.ts"
@@ -62,7 +63,7 @@ export class Node {
   private life: Life | undefined
   private bound: Address
   private current: State = "stopped"
-  private goAwaysBefore = 0
+  private past: Embedded.ServerStats = { connections: 0, requests: 0, goAways: 0 }
 
   /** @param make begins a life: registers the handlers, and waits for nothing */
   constructor(
@@ -137,7 +138,7 @@ export class Node {
     this.life = undefined
     return Effect.gen({ self: this }, function*() {
       yield* life.service.stop
-      this.goAwaysBefore += (yield* life.service.stats).goAways
+      this.past = { ...sum(this.past, yield* life.service.stats), connections: 0 }
       yield* Scope.close(life.scope, Exit.void)
       this.current = "stopped"
       this.surroundings.note(`${this.name} has stopped`)
@@ -169,11 +170,10 @@ export class Node {
 
   readonly clearFaults: Effect.Effect<void> = Effect.sync(() => this.faults.clear())
 
-  /** Requests answered GO_AWAY, over all lives. */
-  readonly goAways: Effect.Effect<number> = Effect.suspend(() =>
+  readonly stats: Effect.Effect<Embedded.ServerStats> = Effect.suspend(() =>
     this.life === undefined
-      ? Effect.succeed(this.goAwaysBefore)
-      : Effect.map(this.life.service.stats, (stats) => this.goAwaysBefore + stats.goAways)
+      ? Effect.succeed(this.past)
+      : Effect.map(this.life.service.stats, (stats) => sum(this.past, stats))
   )
 
   private observed(service: RemotingServer.Service): Serving {
@@ -207,6 +207,12 @@ export class Node {
     }
   }
 }
+
+const sum = (left: Embedded.ServerStats, right: Embedded.ServerStats): Embedded.ServerStats => ({
+  connections: left.connections + right.connections,
+  requests: left.requests + right.requests,
+  goAways: left.goAways + right.goAways
+})
 
 const faulty = <R>(
   plan: Plan,

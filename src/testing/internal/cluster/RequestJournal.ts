@@ -56,8 +56,7 @@ export class RequestJournal implements Journal {
     for (const listener of this.listeners) listener(entry)
   }
 
-  /** Is told of every request that ends; returns what stops that. */
-  listen(listener: (entry: Entry) => void): () => void {
+  readonly listen = (listener: (entry: Entry) => void): () => void => {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }

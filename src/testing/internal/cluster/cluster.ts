@@ -76,7 +76,7 @@ class ServerControls implements Embedded.Server {
   readonly inject: Embedded.Server["inject"]
   readonly injectScoped: Embedded.Server["injectScoped"]
   readonly clearFaults: Effect.Effect<void>
-  readonly goAways: Effect.Effect<number>
+  readonly stats: Effect.Effect<Embedded.ServerStats>
 
   constructor(node: Node, moved: (before: Address) => Effect.Effect<void>) {
     this.node = node
@@ -89,7 +89,7 @@ class ServerControls implements Embedded.Server {
     this.inject = node.inject
     this.injectScoped = node.injectScoped
     this.clearFaults = node.clearFaults
-    this.goAways = node.goAways
+    this.stats = node.stats
   }
 
   get name(): string {
