@@ -185,9 +185,12 @@ export interface Request {
   readonly brokerName?: string | undefined
 }
 
+/** The record of a request with these fields. */
+export type RequestOf<F extends Fields> = TypeOf<F> & Request
+
 /** The codec of a request to a broker: `fields`, and the broker's name. */
-export const makeRequest = <const F extends Fields>(fields: F): HeaderCodec<TypeOf<F> & Request> => {
+export const makeRequest = <const F extends Fields>(fields: F): HeaderCodec<RequestOf<F>> => {
   // The compiler cannot see through TypeOf that its type is that of `fields` with one member more.
   const codec: unknown = make({ ...fields, brokerName: named("bname", optional(text)) })
-  return codec as HeaderCodec<TypeOf<F> & Request>
+  return codec as HeaderCodec<RequestOf<F>>
 }
