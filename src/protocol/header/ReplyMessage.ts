@@ -20,9 +20,9 @@ export const ReplyMessageRequestHeader = HeaderCodec.makeRequest({
   properties: HeaderCodec.withDefault(HeaderCodec.text, ""),
   reconsumeTimes: HeaderCodec.withDefault(HeaderCodec.int, 0),
   unitMode: HeaderCodec.withDefault(HeaderCodec.boolean, false),
-  /** Who sent the reply: `ip:port`, which Java writes with a `/` before it. */
+  /** Who sent the reply: `ip:port`. */
   bornHost: HeaderCodec.text,
-  /** The broker, in the same form. */
+  /** The broker: `ip:port`. */
   storeHost: HeaderCodec.text,
   /** Milliseconds since the epoch. */
   storeTimestamp: HeaderCodec.long
