@@ -11,13 +11,16 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
+import * as Access from "./Access.ts"
 import * as Assignment from "./Assignment.ts"
+import * as BrokerAdmin from "./BrokerAdmin.ts"
 import type { Broker, BrokerOptions, Call } from "./BrokerApi.ts"
 import type { Handle, Handles } from "./BrokerCore.ts"
 import { BrokerCore } from "./BrokerCore.ts"
 import { BrokerStore } from "./BrokerStore.ts"
 import * as ClientManage from "./ClientManage.ts"
 import * as Delays from "./Delays.ts"
+import * as GroupAdmin from "./GroupAdmin.ts"
 import * as Offsets from "./Offsets.ts"
 import * as Pop from "./Pop.ts"
 import * as Pull from "./Pull.ts"
@@ -25,6 +28,7 @@ import * as Query from "./Query.ts"
 import * as Reply from "./Reply.ts"
 import * as Send from "./Send.ts"
 import { defaults } from "./Settings.ts"
+import * as TopicAdmin from "./TopicAdmin.ts"
 import { topicConfig } from "./TopicTable.ts"
 import * as Transactions from "./Transactions.ts"
 
@@ -64,7 +68,10 @@ const families: ReadonlyArray<(core: BrokerCore) => Handles> = [
   Offsets.make,
   Pull.make,
   Pop.make,
-  Assignment.make
+  Assignment.make,
+  TopicAdmin.make,
+  GroupAdmin.make,
+  BrokerAdmin.make
 ]
 
 /** What a master does by itself. */
@@ -113,6 +120,8 @@ export const make = Effect.fnUntraced(function*(
     })
   }
   const execute = (handle: Handle, call: Call): Effect.Effect<RemotingReply | undefined> => {
+    const denied = Access.refusal(core.users, call)
+    if (denied !== undefined) return finish(call, denied)
     listener?.executing?.(call)
     core.executing = call.request.code
     try {

@@ -54,11 +54,11 @@ export interface BrokerListener {
 export interface BrokerUser {
   readonly accessKey: string
   readonly secretKey: string
-  /** May do everything. Default: `true`. */
+  /** May do everything. Default: `true` for those that say neither `publish` nor `subscribe`. */
   readonly superUser?: boolean | undefined
-  /** Topics that it may publish to, by name; `*` for all. For users that are no super users. */
+  /** Topics that it may publish to, by name, or by the beginning of names with `*` behind it; `*` for all. */
   readonly publish?: ReadonlyArray<string> | undefined
-  /** Topics and groups that it may subscribe to, by name; `*` for all. For users that are no super users. */
+  /** Topics and groups that it may subscribe to, in the same form. */
   readonly subscribe?: ReadonlyArray<string> | undefined
 }
 

@@ -14,6 +14,7 @@ import type { BrokerStore, NewMessage, Placed, StoreListener } from "./BrokerSto
 import { Clients } from "./Clients.ts"
 import { QueueLocks } from "./QueueLocks.ts"
 import type { BrokerSettings } from "./Settings.ts"
+import { Stats } from "./Stats.ts"
 import { timerTopic } from "./TopicTable.ts"
 
 /** Answers a request: at once, later, or (`undefined`) not at all. What it throws is answered as SYSTEM_ERROR. */
@@ -78,6 +79,7 @@ export class BrokerCore {
   readonly agenda = new Agenda()
   readonly clients: Clients
   readonly locks: QueueLocks
+  readonly stats: Stats
   readonly conditions: BrokerConditions = { diskFull: false, pageCacheBusy: false, putStatus: "SUCCESS" }
   readonly startedAt: number
   /** What is to be undone when the broker stops. */
@@ -101,6 +103,7 @@ export class BrokerCore {
     this.startedAt = options.now()
     this.clients = new Clients(options.now)
     this.locks = new QueueLocks(options.now, options.settings)
+    this.stats = new Stats(options.now)
   }
 
   get isSlave(): boolean {
@@ -148,6 +151,14 @@ export class BrokerCore {
     // RocketMQ waits for disk and slave only where the message says so.
     const waits = messages[0]!.properties[PropertyName.WAIT] !== "false"
     return { status: putStatus === "SUCCESS" || !waits ? "PUT_OK" : putStatus, placed }
+  }
+
+  /** Counts messages that a group has got. */
+  countGot(group: string, topic: string, messages: ReadonlyArray<Uint8Array>): void {
+    if (messages.length === 0) return
+    this.stats.add("GROUP_GET_NUMS", `${topic}@${group}`, messages.length)
+    this.stats.add("GROUP_GET_SIZE", `${topic}@${group}`, messages.reduce((size, one) => size + one.length, 0))
+    this.stats.add("BROKER_GET_NUMS", this.cluster, messages.length)
   }
 
   private refusal(message: NewMessage): PutStatus | undefined {

@@ -150,8 +150,6 @@ export class BrokerStore {
   readonly listeners = new Set<StoreListener>()
   /** Whether messages may be stored, as RocketMQ's running flags say; a full disk clears it. */
   writable = true
-  /** Messages stored, by topic. */
-  readonly stats = new Map<string, { messages: number; bytes: number }>()
   readonly startedAt: number
   private readonly queues = new Map<string, Map<number, ConsumeQueue>>()
   private readonly now: () => number
@@ -195,8 +193,6 @@ export class BrokerStore {
     }
     const all = encoded.length === 1 ? encoded[0]!.bytes : Buffer.concat(encoded.map(({ bytes }) => bytes))
     const positions = this.log.appendAll(all, starts, settings.mappedFileSizeCommitLog)
-    const stats = this.stats.get(topic) ?? { messages: 0, bytes: 0 }
-    this.stats.set(topic, stats)
     const placed = encoded.map(({ bytes, message, offset }, index): Placed => {
       const physicalOffset = positions[index]!
       const properties = message.stored ?? message.properties
@@ -204,8 +200,6 @@ export class BrokerStore {
       const tagsCode = tags === undefined ? 0 : javaHashCode(tags)
       if (!isHidden(message.sysFlag)) queue.add(physicalOffset, bytes.length, tagsCode, members(message))
       this.index(message, properties, physicalOffset, storeTimestamp)
-      stats.messages += members(message)
-      stats.bytes += bytes.length
       return {
         topic,
         queueId,

@@ -299,6 +299,7 @@ export const make = (core: BrokerCore): Handles => {
       })
       store.offsets.commit(group, topic, queueId, nextBeginOffset)
     }
+    core.countGot(group, topic, messages)
     const mark = retryMark(topic)
     gathered.startOffsets.push(`${mark} ${queueId} ${from}`)
     gathered.messageOffsets.push(`${mark} ${queueId} ${queueOffsets.join(",")}`)
@@ -554,6 +555,7 @@ export const make = (core: BrokerCore): Handles => {
     if (reviveQid === orderReviveQueue) {
       return ackInOrder(call, topic, group, queueId, offset, popTime) ?? { code: ResponseCode.SUCCESS }
     }
+    core.stats.add("GROUP_ACK_NUMS", `${topic}@${group}`, 1)
     settle({ topic, group, queueId, startOffset, popTime }, offset)
     return { code: ResponseCode.SUCCESS }
   }

@@ -260,6 +260,7 @@ export const make = (core: BrokerCore): Handles => {
       }
     }
     const { maxOffset, messages, minOffset, nextBeginOffset, status } = result
+    core.countGot(consumerGroup, topic, messages)
     return {
       reply: {
         code,

@@ -447,6 +447,13 @@ const sendBack = (core: BrokerCore, call: Call): RemotingReply => {
     reconsumeTimes: message.reconsumeTimes + 1,
     preparedTransactionOffset: 0
   })
+  if (result.status === "PUT_OK") {
+    core.stats.add(
+      "SNDBCK_PUT_NUMS",
+      `${message.properties[PropertyName.RETRY_TOPIC] ?? message.topic}@${header.group}`,
+      1
+    )
+  }
   return result.status === "PUT_OK"
     ? { code: ResponseCode.SUCCESS }
     : { code: ResponseCode.SYSTEM_ERROR, remark: result.status }

@@ -103,6 +103,11 @@ export class TopicTable {
     if (this.topics.delete(topic)) this.changed()
   }
 
+  /** Counts the version up, although no topic was changed. */
+  touch(): void {
+    this.changed()
+  }
+
   private changed(): void {
     this.version = DataVersion.next(this.version, this.now())
     for (const listener of this.listeners) listener()

@@ -1,5 +1,6 @@
 /** What RocketMQ's broker says of names (RocketMQ 5.3.3 `TopicValidator`). */
 import * as Names from "../../../protocol/message/Names.ts"
+import * as MqVersion from "../../../protocol/MqVersion.ts"
 
 const allowed = /^[%|a-zA-Z0-9_-]*$/
 
@@ -32,3 +33,9 @@ export const groupProblem = (group: string): string | undefined => {
 
 /** What RocketMQ 5.3.3 `FAQUrl.suggestTodo` adds to its remarks. */
 export const seeFaq = "\nSee https://rocketmq.apache.org/docs/bestPractice/06FAQ for further details."
+
+/** The name of a version in Java's enum. */
+export const versionName = (ordinal: number): string => {
+  const release = MqVersion.releaseOf(ordinal)
+  return release === undefined ? "HIGHER_VERSION" : `V${release.replace(/[.-]/g, "_")}`
+}
