@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function*(
 
   const heartbeatData = (): HeartbeatData => ({
     clientID: clientId,
-    consumerDataSet: [...consumers.values()].map((registrations) => registrations[registrations.length - 1]!()),
+    consumerDataSet: [...consumers.values()].map((sources) => sources[sources.length - 1]!()),
     heartbeatFingerprint: 0,
     producerDataSet: [...producers.keys()].map((groupName) => ({ groupName })),
     withoutSub: false
@@ -319,16 +319,16 @@ export const make = Effect.fnUntraced(function*(
     registerConsumer: (group, data) =>
       Effect.asVoid(Effect.acquireRelease(
         Effect.sync(() => {
-          const registrations = consumers.get(group)
-          if (registrations === undefined) consumers.set(group, [data])
-          else registrations.push(data)
+          const sources = consumers.get(group)
+          if (sources === undefined) consumers.set(group, [data])
+          else sources.push(data)
           changed()
         }),
         () =>
           Effect.suspend(() => {
-            const registrations = consumers.get(group)!
-            registrations.splice(registrations.indexOf(data), 1)
-            if (registrations.length > 0) {
+            const sources = consumers.get(group)!
+            sources.splice(sources.indexOf(data), 1)
+            if (sources.length > 0) {
               changed()
               return Effect.void
             }
