@@ -146,6 +146,11 @@ export class BrokerCore {
 
   private append(messages: ReadonlyArray<NewMessage>): PutResult {
     const placed = this.store.putAll(messages, this.settings)
+    for (const { size, topic } of placed) {
+      this.stats.add("TOPIC_PUT_NUMS", topic, 1)
+      this.stats.add("TOPIC_PUT_SIZE", topic, size)
+      this.stats.add("BROKER_PUT_NUMS", this.cluster, 1)
+    }
     if (this.listener?.stored !== undefined) { for (const one of placed) this.listener.stored(one, this.executing) }
     const { putStatus } = this.conditions
     // RocketMQ waits for disk and slave only where the message says so.

@@ -87,9 +87,9 @@ export class GroupTable {
   /** Sets or lifts the bit that forbids reading (RocketMQ 5.3.3 `PermName.INDEX_PERM_READ`). */
   forbidRead(group: string, topic: string, forbidden: boolean): void {
     const topics = this.forbidden.get(group) ?? new Map<string, number>()
-    const bits = topics.get(topic) ?? 0
-    topics.set(topic, forbidden ? bits | 4 : bits & ~4)
-    this.forbidden.set(group, topics)
+    // Lifted for one topic, it is lifted for all of the group: so RocketMQ does it.
+    if (forbidden) this.forbidden.set(group, topics.set(topic, 4))
+    else this.forbidden.delete(group)
     this.version = DataVersion.next(this.version, this.now())
   }
 
