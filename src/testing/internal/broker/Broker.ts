@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import * as Access from "./Access.ts"
+import type { Due } from "./Agenda.ts"
 import * as Assignment from "./Assignment.ts"
 import * as BrokerAdmin from "./BrokerAdmin.ts"
 import type { Broker, BrokerOptions, Call } from "./BrokerApi.ts"
@@ -46,7 +47,7 @@ export type {
 /** A store for a broker that is to survive its server, on the clock of who asks. */
 export const makeStore: Effect.Effect<BrokerStore> = Effect.map(
   Clock.Clock,
-  (clock) => new BrokerStore(() => clock.currentTimeMillisUnsafe())
+  (clock) => new BrokerStore(() => Math.floor(clock.currentTimeMillisUnsafe()))
 )
 
 /** How long a timer may sleep at once: `setTimeout` takes no more than 2^31 - 1. */
@@ -149,6 +150,15 @@ export const make = Effect.fnUntraced(function*(
       )
     })
 
+  // What fails must not keep the rest from being done.
+  const run = (due: Due): void => {
+    try {
+      due.run()
+    } catch (error) {
+      fork(Effect.logError("Embedded broker: what was due has failed", error))
+    }
+  }
+
   // One fiber sleeps until the first thing is due; an earlier one replaces it.
   let sleeper: Fiber.Fiber<void> | undefined = undefined
   const arm = (): void => {
@@ -166,7 +176,7 @@ export const make = Effect.fnUntraced(function*(
         () =>
           Effect.sync(() => {
             sleeper = undefined
-            for (let due = core.agenda.takeDue(now()); due !== undefined; due = core.agenda.takeDue(now())) due.run()
+            for (let due = core.agenda.takeDue(now()); due !== undefined; due = core.agenda.takeDue(now())) run(due)
             arm()
           })
       )

@@ -1,3 +1,5 @@
+import { grown, grownLength } from "./arrays.ts"
+
 /** One queue of a topic: where its messages lie in the commit log, in 16 bytes a message. */
 export class ConsumeQueue {
   /** Offset of the first message that is still there. */
@@ -57,13 +59,9 @@ export class ConsumeQueue {
   }
 
   private grow(): void {
-    const length = Math.ceil(this.positions.length * 1.5)
-    const grow = <A extends Float64Array | Int32Array>(from: A, to: A): A => {
-      to.set(from)
-      return to
-    }
-    this.positions = grow(this.positions, new Float64Array(length))
-    this.sizes = grow(this.sizes, new Int32Array(length))
-    this.tags = grow(this.tags, new Int32Array(length))
+    const length = grownLength(this.positions.length)
+    this.positions = grown(this.positions, new Float64Array(length))
+    this.sizes = grown(this.sizes, new Int32Array(length))
+    this.tags = grown(this.tags, new Int32Array(length))
   }
 }

@@ -1,3 +1,5 @@
+import { grown, grownLength } from "./arrays.ts"
+
 /**
  * Which messages carry a key, as RocketMQ 5.3.3 `IndexFile` keeps it: by the hash of topic and key, so that one key may
  * find the messages of another, 20 bytes a key.
@@ -50,16 +52,13 @@ export class KeyIndex {
   }
 
   private grow(): void {
-    const length = this.hashes.length * 2
-    const grow = <A extends Float64Array | Int32Array>(from: A, to: A): A => {
-      to.set(from)
-      return to
-    }
-    this.hashes = grow(this.hashes, new Int32Array(length))
-    this.positions = grow(this.positions, new Float64Array(length))
-    this.seconds = grow(this.seconds, new Int32Array(length))
-    this.previous = grow(this.previous, new Int32Array(length))
-    this.buckets = new Int32Array(length)
+    const length = grownLength(this.hashes.length)
+    this.hashes = grown(this.hashes, new Int32Array(length))
+    this.positions = grown(this.positions, new Float64Array(length))
+    this.seconds = grown(this.seconds, new Int32Array(length))
+    this.previous = grown(this.previous, new Int32Array(length))
+    if (length <= 2 * this.buckets.length) return
+    this.buckets = new Int32Array(2 * this.buckets.length)
     for (let slot = 0; slot < this.count; slot++) this.link(slot)
   }
 }
