@@ -153,7 +153,10 @@ export interface ProducerOptions<R = never> {
   /** How many queues a topic gets that brokers create when it is first sent to. Default: 4. */
   readonly queuesOfNewTopics?: number | undefined
   readonly avoidance?: AvoidanceOptions | undefined
-  /** How long closing the scope waits for what is in flight. Default: 5 seconds. */
+  /**
+   * How long closing the scope waits for what is in flight. Default: 5 seconds,
+   * and no time while the clock stands still, as a `TestClock` does.
+   */
   readonly drainTimeout?: Duration.Input | undefined
   /**
    * Says what became of a transaction about which a broker asks. A failure is
@@ -636,8 +639,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
   }
   yield* heartbeats.registerProducer(wireGroup)
   if (given.metrics !== false) yield* Metrics.register(sender.counters, sender.gate, given.name ?? group)
+  const drainMillis = given.drainTimeout === undefined ? undefined : Duration.toMillis(given.drainTimeout)
   // Runs before the group is unregistered.
-  yield* Effect.addFinalizer(() => sender.close(millisOf(given.drainTimeout, 5_000)))
+  yield* Effect.addFinalizer(() => sender.close(drainMillis))
 
   return {
     group,

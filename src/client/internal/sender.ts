@@ -135,6 +135,12 @@ const statuses: Readonly<Record<number, SendStatus>> = {
 
 const separator = MessageProperties.propertySeparator
 
+/** How long closing waits for what is in flight. */
+const defaultDrainMillis = 5_000
+
+/** As many turns as what needs no time may take to finish. */
+const turns = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
+
 const noTargets: ReadonlyArray<WriteTarget> = []
 
 const noAttempts: ReadonlyArray<SendAttempt> = []
@@ -914,17 +920,27 @@ export class Sender {
   }
 
   /**
-   * Takes nothing in any more, waits for what is in flight, but not longer than
-   * so many milliseconds, and ends the rest.
+   * Takes nothing in any more, waits for what is in flight, and ends what is
+   * left: after so many milliseconds, or, unless it is said how many, when the
+   * clock stands still, as in a test that nobody moves on, where waiting would
+   * have no end.
    */
-  close(drainMillis: number): Effect.Effect<void> {
+  close(drainMillis: number | undefined): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.closing = true
       this.gate.close()
       if (this.active === 0) return Effect.void
-      return drainMillis > 0
-        ? Effect.andThen(Effect.raceFirst(Deferred.await(this.idle), Effect.sleep(drainMillis)), this.terminate)
-        : this.terminate
+      const drained = Effect.raceFirst(Deferred.await(this.idle), Effect.sleep(drainMillis ?? defaultDrainMillis))
+      if (drainMillis !== undefined) return Effect.andThen(drainMillis > 0 ? drained : Effect.void, this.terminate)
+      const before = this.parts.clock.monotonicTimeNanosUnsafe()
+      return turns.pipe(
+        Effect.andThen(
+          Effect.suspend(() =>
+            this.active === 0 || this.parts.clock.monotonicTimeNanosUnsafe() === before ? Effect.void : drained
+          )
+        ),
+        Effect.andThen(this.terminate)
+      )
     })
   }
 
