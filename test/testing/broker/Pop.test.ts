@@ -5,7 +5,7 @@ import { BatchAckMessageRequestBody, toBitSet } from "../../../src/protocol/body
 import { QueryAssignmentRequestBody, QueryAssignmentResponseBody } from "../../../src/protocol/body/QueryAssignment.ts"
 import { SetMessageRequestModeRequestBody } from "../../../src/protocol/body/SetMessageRequestMode.ts"
 import type { PopCheckpoint } from "../../../src/protocol/header/ExtraInfo.ts"
-import { decodeCheckpoint, encodeCheckpoint } from "../../../src/protocol/header/ExtraInfo.ts"
+import { encodeCheckpoint } from "../../../src/protocol/header/ExtraInfo.ts"
 import {
   AckMessageRequestHeader,
   ChangeInvisibleTimeRequestHeader,
@@ -13,14 +13,12 @@ import {
   PopMessageRequestHeader,
   PopMessageResponseHeader
 } from "../../../src/protocol/header/PopMessage.ts"
-import type { StoredMessage } from "../../../src/protocol/message/StoredMessage.ts"
-import type { RemotingCommand } from "../../../src/protocol/RemotingCommand.ts"
 import { RequestCode } from "../../../src/protocol/RequestCode.ts"
 import { ResponseCode } from "../../../src/protocol/ResponseCode.ts"
 import * as MemoryTransport from "../../../src/remoting/MemoryTransport.ts"
 import type * as RemotingClient from "../../../src/remoting/RemotingClient.ts"
 import { pass, settle, start } from "../../remoting/support.ts"
-import { address, bodies, decoded, heartbeat, messages, setup, stored, subscription } from "./support.ts"
+import { address, bodies, decoded, heartbeat, messages, receipt, setup, stored, subscription } from "./support.ts"
 
 const live = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provide(effect, MemoryTransport.layer)
 
@@ -42,24 +40,6 @@ const popRequest = (options?: Partial<PopMessageRequestHeader>) => ({
 
 const pop = (client: RemotingClient.Service, options?: Partial<PopMessageRequestHeader>) =>
   client.invoke(address, popRequest(options), { timeout: "60 seconds" })
-
-/** The receipt of a message of a POP's answer, as a client puts it together. */
-const receipt = (answer: RemotingCommand, message: StoredMessage): PopCheckpoint => {
-  if (message.properties.POP_CK !== undefined) return decodeCheckpoint(message.properties.POP_CK)!
-  const header = decoded(PopMessageResponseHeader, answer)
-  const entry = header.startOffsetInfo!.split(";").map((text) => text.split(" "))
-    .find(([mark, queueId]) => mark === "0" && queueId === String(message.queueId))!
-  return {
-    startOffset: Number(entry[2]),
-    popTime: header.popTime,
-    invisibleTime: header.invisibleTime,
-    reviveQid: header.reviveQid,
-    retryMark: "0",
-    brokerName: "broker-a",
-    queueId: message.queueId,
-    queueOffset: message.queueOffset
-  }
-}
 
 const ack = (client: RemotingClient.Service, of: PopCheckpoint, topic = "orders") =>
   client.invoke(address, {

@@ -5,8 +5,11 @@ import type { ConsumerData } from "../../../src/protocol/body/HeartbeatData.ts"
 import { HeartbeatData } from "../../../src/protocol/body/HeartbeatData.ts"
 import type { SubscriptionData } from "../../../src/protocol/body/SubscriptionData.ts"
 import { buildSubscriptionData } from "../../../src/protocol/body/SubscriptionData.ts"
+import type { PopCheckpoint } from "../../../src/protocol/header/ExtraInfo.ts"
+import { decodeCheckpoint } from "../../../src/protocol/header/ExtraInfo.ts"
 import type * as HeaderCodec from "../../../src/protocol/header/HeaderCodec.ts"
 import { isViolation } from "../../../src/protocol/header/HeaderCodec.ts"
+import { PopMessageResponseHeader } from "../../../src/protocol/header/PopMessage.ts"
 import { PullMessageRequestHeader, PullSysFlag } from "../../../src/protocol/header/PullMessage.ts"
 import type { SendMessageRequestHeader } from "../../../src/protocol/header/SendMessage.ts"
 import { SendMessageRequestHeaderV2, SendMessageResponseHeader } from "../../../src/protocol/header/SendMessage.ts"
@@ -176,3 +179,21 @@ export const pullRequest = (topic: string, options: Partial<PullMessageRequestHe
     ...options
   })
 })
+
+/** The receipt of a message of a POP's answer, as a client puts it together. */
+export const receipt = (answer: RemotingCommand, message: StoredMessage.StoredMessage): PopCheckpoint => {
+  if (message.properties.POP_CK !== undefined) return decodeCheckpoint(message.properties.POP_CK)!
+  const of = decoded(PopMessageResponseHeader, answer)
+  const entry = of.startOffsetInfo!.split(";").map((text) => text.split(" "))
+    .find(([mark, queueId]) => mark === "0" && queueId === String(message.queueId))!
+  return {
+    startOffset: Number(entry[2]),
+    popTime: of.popTime,
+    invisibleTime: of.invisibleTime,
+    reviveQid: of.reviveQid,
+    retryMark: "0",
+    brokerName: "broker-a",
+    queueId: message.queueId,
+    queueOffset: message.queueOffset
+  }
+}
