@@ -261,8 +261,8 @@ export const make = Effect.fnUntraced(function*(
       const shares = index < healthy ? healthy - index + (order.length > healthy ? 1 : 0) : order.length - index
       const answer = yield* Effect.result(
         shares === 1
-          ? ask(address, { timeout: Duration.millis(left) })
-          : ask(address, { timeout: Duration.millis(left / shares), goAwayHops: 0, failFast: true })
+          ? ask(address, { timeout: Duration.millis(Math.ceil(left)) })
+          : ask(address, { timeout: Duration.millis(Math.ceil(left / shares)), goAwayHops: 0, failFast: true })
       )
       if (answer._tag === "Success") {
         keep(address)

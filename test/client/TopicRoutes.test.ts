@@ -10,6 +10,7 @@ import { encodeStandard, TopicRouteData } from "../../src/protocol/body/TopicRou
 import { ResponseCode } from "../../src/protocol/ResponseCode.ts"
 import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
 import { RemotingClient } from "../../src/remoting/RemotingClient.ts"
+import { goldenFrames } from "../protocol/golden.ts"
 import {
   broker,
   echoCode,
@@ -128,6 +129,17 @@ describe("a route", () => {
       assert.deepStrictEqual([...brokers.get("a")!.addresses.keys()], [0, 1])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  for (const { expect, name, source } of goldenFrames.filter((one) => /^real-.*-route-answer-/.test(one.name))) {
+    it.effect(`is read as real servers write it: ${source} (${name})`, () =>
+      Effect.gen(function*() {
+        const { names, routes } = yield* routing({})
+        names.becomes(() => Effect.succeed({ body: Buffer.from(expect.bodyHex ?? "", "hex") }))
+        const found = yield* routes.get("T")
+        assert.deepStrictEqual(brief(found.writeQueues), ["broker-a/0", "broker-a/1", "broker-a/2", "broker-a/3"])
+        assert.match(found.brokers.get("broker-a")?.master ?? "", /^127\.0\.0\.1:\d+$/)
+      }).pipe(Effect.provide(MemoryTransport.layer)))
+  }
+
   it.effect("that is none is an error that names the name server", () =>
     Effect.gen(function*() {
       const { names, routes } = yield* routing({
@@ -244,6 +256,13 @@ describe("looking a route up", () => {
       const { message, outcome, reason } = yield* Fiber.join(fiber)
       assert.deepStrictEqual([reason._tag, outcome], ["NameServersFailed", "NotSent"])
       assert.include(message, names.address)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("tells that no name server is known", () =>
+    Effect.gen(function*() {
+      const context = yield* mqClient({})
+      const { outcome, reason } = yield* Effect.flip(Context.get(context, TopicRoutes).get("T"))
+      assert.deepStrictEqual([reason._tag, outcome], ["NoNameServers", "NotSent"])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("tells that the credentials are missing", () =>
