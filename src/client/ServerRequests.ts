@@ -268,7 +268,7 @@ export const make = Effect.gen(function*(): Effect.fn.Return<Service, never, Sco
       header,
       properties,
       body: request.body ?? new Uint8Array(0),
-      arrivedAt: clock.currentTimeMillisUnsafe(),
+      arrivedAt: Math.floor(clock.currentTimeMillisUnsafe()),
       peer
     })
     return {}

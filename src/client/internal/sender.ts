@@ -328,7 +328,8 @@ export class Sender {
 
   private readClocks(): void {
     if (this.turnKnown) return
-    this.wall = this.parts.clock.currentTimeMillisUnsafe()
+    // Sleeps of a test clock may end between two milliseconds.
+    this.wall = Math.floor(this.parts.clock.currentTimeMillisUnsafe())
     this.monotonic = this.exactNow()
     this.turnKnown = true
     queueMicrotask(this.endTurn)
