@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import { zero } from "../../../protocol/body/DataVersion.ts"
+import type { MessageQueue } from "../../../protocol/body/MessageQueue.ts"
 import * as RegisterBroker from "../../../protocol/body/RegisterBroker.ts"
 import { RegisterBrokerRequestHeader, UnRegisterBrokerRequestHeader } from "../../../protocol/header/NameServer.ts"
 import { RequestCode } from "../../../protocol/RequestCode.ts"
@@ -43,6 +44,8 @@ export interface BrokerNodeOptions {
   readonly listener: Broker.BrokerListener
   /** Where the name servers are now. */
   readonly nameServers: () => ReadonlyArray<Address>
+  /** The queues of a topic that can be read, on all brokers; `undefined` when nobody has the topic. */
+  readonly readQueues: (topic: string) => ReadonlyArray<MessageQueue> | undefined
 }
 
 /** A broker, and what it is made of while it lives. */
@@ -126,6 +129,7 @@ export class BrokerNode {
         id: this.id,
         settings: this.settings,
         users: options.users,
+        readQueues: options.readQueues,
         listener: {
           ...options.listener,
           topicsChanged: () => {

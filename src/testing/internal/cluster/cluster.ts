@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Message from "../../../client/Message.ts"
+import type { MessageQueue } from "../../../protocol/body/MessageQueue.ts"
 import type { Address } from "../../../remoting/Address.ts"
 import { format } from "../../../remoting/Address.ts"
 import { MemoryNetwork } from "../../../remoting/MemoryTransport.ts"
@@ -211,7 +212,8 @@ export const make = Effect.fnUntraced(function*(
           settings: { ...options.brokerSettings, ...broker.settings },
           users: broker.users ?? options.users,
           listener: listener(broker.name),
-          nameServers: nameServerAddresses
+          nameServers: nameServerAddresses,
+          readQueues: (topic) => readQueuesOf(brokers, topic)
         }, surroundings)
       )
     }
@@ -288,6 +290,21 @@ export const make = Effect.fnUntraced(function*(
       })
   }
 })
+
+/** The queues of a topic that can be read, of all brokers that run. */
+const readQueuesOf = (brokers: ReadonlyArray<BrokerNode>, topic: string): ReadonlyArray<MessageQueue> | undefined => {
+  const serving = new Set(brokers.filter(({ broker }) => broker !== undefined).map(({ group }) => group))
+  const configs = [...serving].flatMap(({ name, store }) => {
+    const config = store?.topics.get(topic)
+    return config === undefined ? [] : [{ brokerName: name, config }]
+  })
+  if (configs.length === 0) return undefined
+  return configs.flatMap(({ brokerName, config: { perm, readQueueNums } }) =>
+    (perm & permissions.read) === 0
+      ? []
+      : Array.from({ length: readQueueNums }, (_, queueId) => ({ topic, brokerName, queueId }))
+  )
+}
 
 /** Messages of the stores, whether or not their brokers run. */
 const messagesOf = (
