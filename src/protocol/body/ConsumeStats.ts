@@ -41,11 +41,15 @@ export interface ConsumeStatsList extends BodyCodec.Type<typeof ConsumeStatsList
 export const QueueTimeSpan = BodyCodec.make({
   /** Of the next message for the group. */
   consumeTimeStamp: BodyCodec.withDefault(BodyCodec.long, 0),
+  /** The same in words, such as `2026-01-31#23:59:59:999`, in the broker's time zone; of no use to a program. */
+  consumeTimeStampStr: BodyCodec.optional(BodyCodec.text),
   /** For how long it has waited, in milliseconds. */
   delayTime: BodyCodec.withDefault(BodyCodec.long, 0),
   maxTimeStamp: BodyCodec.withDefault(BodyCodec.long, 0),
+  maxTimeStampStr: BodyCodec.optional(BodyCodec.text),
   messageQueue: MessageQueue,
-  minTimeStamp: BodyCodec.withDefault(BodyCodec.long, 0)
+  minTimeStamp: BodyCodec.withDefault(BodyCodec.long, 0),
+  minTimeStampStr: BodyCodec.optional(BodyCodec.text)
 })
 export interface QueueTimeSpan extends BodyCodec.Type<typeof QueueTimeSpan> {}
 

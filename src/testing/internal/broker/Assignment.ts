@@ -79,7 +79,13 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const query = (call: Call): RemotingReply => {
-    const { clientId, consumerGroup, messageModel, strategyName, topic } = decodeBody(QueryAssignmentRequestBody, call)
+    const { clientId, consumerGroup, messageModel, strategyName, topic } = decodeBody(
+      QueryAssignmentRequestBody,
+      call,
+      {
+        clientId: ""
+      }
+    )
     if (messageModel === undefined) {
       throw new JavaException("java.lang.NullPointerException", "there is no messageModel")
     }

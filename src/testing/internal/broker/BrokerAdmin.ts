@@ -151,7 +151,11 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const delayOffsets = (): RemotingReply => ({
-    body: Buffer.from(`{"offsetTable":{${[...store.delayOffsets].map(([level, at]) => `${level}:${at}`).join(",")}}}`)
+    body: Buffer.from(
+      `{"dataVersion":${DataVersionBody.write(version, "FastJson")},"offsetTable":{${
+        [...store.delayOffsets].map(([level, at]) => `${level}:${at}`).join(",")
+      }}}`
+    )
   })
 
   const done = (): RemotingReply => ({ code: ResponseCode.SUCCESS })

@@ -1,6 +1,7 @@
 /** What the request handlers of a broker share. */
 import type * as Effect from "effect/Effect"
 import * as BodyCodec from "../../../protocol/body/BodyCodec.ts"
+import * as FastJson from "../../../protocol/body/FastJson.ts"
 import type { MessageQueue } from "../../../protocol/body/MessageQueue.ts"
 import * as HeaderCodec from "../../../protocol/header/HeaderCodec.ts"
 import * as Names from "../../../protocol/message/Names.ts"
@@ -173,6 +174,9 @@ export class BrokerCore {
     if (this.conditions.pageCacheBusy) return "OS_PAGE_CACHE_BUSY"
     const isBatch = (message.sysFlag & SysFlag.innerBatch) !== 0
     if (message.properties[PropertyName.INNER_NUM] !== undefined && !isBatch) return "MESSAGE_ILLEGAL"
+    if (isBatch && this.store.topics.get(message.topic)?.attributes["queue.type"] !== "BatchCQ") {
+      return "MESSAGE_ILLEGAL"
+    }
     return this.storeProblem(message)
   }
 
@@ -251,28 +255,102 @@ export class JavaException extends Error {
   }
 }
 
+/** What stands for a field as it was received; `undefined`: it is as if it were missing. */
+export type Reading = (text: string | undefined) => string | undefined
+
 /**
- * The header of a request. Where it is no such header a real broker runs into a null, which is answered as SYSTEM_ERROR.
+ * An `int` that a real broker goes on without, or with `absent`, when it is missing or no such number (RocketMQ 5.3.3
+ * `RemotingCommand.decodeCommandCustomHeader` logs it).
  */
-export const headerOf = <T>(codec: HeaderCodec.HeaderCodec<T>, call: Call): T => headerIn(codec, call.request.extFields)
+export const lenientInt = (absent?: string): Reading => (text) =>
+  text !== undefined && /^[+-]?\d+$/.test(text) && Math.abs(Number(text) + 0.5) < 0x8000_0000 ? text : absent
+
+const longLimit = 2n ** 63n
+
+/** A `long`, likewise. What a number does not hold exactly becomes the greatest or least that it does. */
+export const lenientLong = (absent?: string): Reading => (text) => {
+  if (text === undefined || !/^[+-]?\d+$/.test(text)) return absent
+  const value = BigInt(text.replace("+", ""))
+  if (value >= longLimit || value < -longLimit) return absent
+  return String(Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, Number(value))))
+}
+
+/** A `long` that may be missing, but must be one (headers that RocketMQ decodes without reflection). */
+export const longOr = (absent?: string): Reading => (text) => text === undefined ? absent : lenientLong(text)(text)
+
+/** A text that may be missing. */
+export const lenientText = (absent: string): Reading => (text) => text ?? absent
+
+/** How fields are read, by their names on the wire; the others have to be as they are described. */
+export type Readings = Readonly<Record<string, Reading>>
+
+const read = (fields: ExtFields, readings: Readings): ExtFields => {
+  const result: Record<string, string> = Object.assign(Object.create(null), fields)
+  for (const name of Object.keys(readings)) {
+    const value = readings[name]!(fields[name])
+    if (value === undefined) delete result[name]
+    else result[name] = value
+  }
+  return result
+}
+
+/**
+ * The header of a request. Where it is no such header, and not by `readings` either, a real broker runs into a null,
+ * which is answered as SYSTEM_ERROR.
+ */
+export const headerOf = <T>(codec: HeaderCodec.HeaderCodec<T>, call: Call, readings?: Readings): T =>
+  headerIn(codec, call.request.extFields, readings)
 
 /** The same, of fields that were changed before. */
-export const headerIn = <T>(codec: HeaderCodec.HeaderCodec<T>, fields: ExtFields): T => {
-  const header = codec.decode(fields)
+export const headerIn = <T>(codec: HeaderCodec.HeaderCodec<T>, fields: ExtFields, readings?: Readings): T => {
+  const header = codec.decode(readings === undefined ? fields : read(fields, readings))
   if (HeaderCodec.isViolation(header)) {
     throw new JavaException("java.lang.NullPointerException", `${header.field} ${header.detail}`)
   }
   return header
 }
 
-/** The body of a request, which a real broker stumbles over when it is none. */
-export const decodeBody = <T>(codec: BodyCodec.BodyCodec<T>, call: Call): T => {
-  const body = codec.decode(call.request.body)
+/**
+ * The body of a request, which a real broker stumbles over when it is none.
+ *
+ * @param absent what stands for members that it gets by without
+ */
+export const decodeBody = <T>(
+  codec: BodyCodec.BodyCodec<T>,
+  call: Call,
+  absent?: Readonly<Record<string, unknown>>
+): T => {
+  const body = codec.decode(absent === undefined ? call.request.body : complete(call.request.body, absent))
   if (BodyCodec.isViolation(body)) {
     throw new JavaException("java.lang.NullPointerException", `${body.path} ${body.detail}`)
   }
   return body
 }
+
+/** The body with members that it lacks. One that is no object at all stays as it is. */
+const complete = (
+  body: Uint8Array | undefined,
+  absent: Readonly<Record<string, unknown>>
+): Uint8Array | undefined => {
+  const json = objectOf(body)
+  if (json === undefined) return body
+  const lacking = Object.keys(absent).filter((name) => json[name] === undefined || json[name] === null)
+  return lacking.length === 0
+    ? body
+    : Buffer.from(JSON.stringify({ ...json, ...Object.fromEntries(lacking.map((name) => [name, absent[name]])) }))
+}
+
+/** The members of a body, if it is a JSON object. */
+export const objectOf = (body: Uint8Array | undefined): Readonly<Record<string, unknown>> | undefined => {
+  const json = body === undefined ? undefined : FastJson.parse(body)
+  return typeof json === "object" && json !== null && !Array.isArray(json) && !FastJson.isViolation(json)
+    ? json as Readonly<Record<string, unknown>>
+    : undefined
+}
+
+/** Whether Java makes `null` of a body. */
+export const isNullBody = (body: Uint8Array | undefined): boolean =>
+  body === undefined || (body.length === 4 && Buffer.from(body).toString() === "null")
 
 /** A record without prototype, as properties have it. */
 export const properties = (

@@ -5,6 +5,7 @@ import { ConsumerConnection, ProducerConnection, ProducerTableInfo } from "../..
 import { GetConsumerListByGroupResponseBody } from "../../../protocol/body/ConsumerList.ts"
 import type { ConsumerData } from "../../../protocol/body/HeartbeatData.ts"
 import { HeartbeatData } from "../../../protocol/body/HeartbeatData.ts"
+import type { SubscriptionData } from "../../../protocol/body/SubscriptionData.ts"
 import {
   GetConsumerListByGroupRequestHeader,
   NotifyConsumerIdsChangedRequestHeader,
@@ -20,7 +21,7 @@ import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
 import type { BrokerCore, Handles } from "./BrokerCore.ts"
-import { decodeBody, headerOf } from "./BrokerCore.ts"
+import { decodeBody, headerOf, isNullBody, JavaException, lenientText, objectOf } from "./BrokerCore.ts"
 import type { Client } from "./Clients.ts"
 import * as Sql92 from "./Sql92.ts"
 import { isTagType } from "./Subscriptions.ts"
@@ -102,7 +103,9 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const unregister = (call: Call): RemotingReply => {
-    const { consumerGroup, producerGroup } = headerOf(UnregisterClientRequestHeader, call)
+    const { consumerGroup, producerGroup } = headerOf(UnregisterClientRequestHeader, call, {
+      clientID: lenientText("")
+    })
     const { channelId } = call.peer
     if (producerGroup !== undefined) clients.unregisterProducer(producerGroup, channelId)
     if (consumerGroup !== undefined) {
@@ -113,7 +116,8 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const checkClient = (call: Call): RemotingReply => {
-    const { subscriptionData } = decodeBody(CheckClientRequestBody, call)
+    const subscriptionData = subscriptionOf(call)
+    if (subscriptionData === undefined) return { code: ResponseCode.SUCCESS }
     if (isTagType(subscriptionData.expressionType)) return { code: ResponseCode.SUCCESS }
     if (!settings.enablePropertyFilter) {
       return {
@@ -124,6 +128,16 @@ export const make = (core: BrokerCore): Handles => {
     return subscriptionData.expressionType === "SQL92" && Sql92.compile(subscriptionData.subString) !== undefined
       ? { code: ResponseCode.SUCCESS }
       : { code: ResponseCode.SUBSCRIPTION_PARSE_FAILED, remark: Sql92.invalidMessage }
+  }
+
+  /** The subscription that is to be checked; without one there is nothing wrong. */
+  const subscriptionOf = (call: Call): SubscriptionData | undefined => {
+    const { body } = call.request
+    if (isNullBody(body)) return undefined
+    const json = objectOf(body)
+    if (json === undefined) throw new JavaException("com.alibaba.fastjson2.JSONException", "the body is no object")
+    if (json.subscriptionData === undefined || json.subscriptionData === null) return undefined
+    return decodeBody(CheckClientRequestBody, call, { clientId: "", group: "", namespace: "" }).subscriptionData
   }
 
   const consumerList = (call: Call): RemotingReply => {

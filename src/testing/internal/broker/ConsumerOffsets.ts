@@ -45,9 +45,21 @@ export class ConsumerOffsets {
 
   /** Everything, by `topic@group`. */
   entries(): ReadonlyArray<readonly [string, ReadonlyMap<number, number>]> {
-    return [...this.offsets].flatMap(([topic, groups]) =>
-      [...groups].map(([group, table]) => [`${topic}@${group}`, table] as const)
-    )
+    return flat(this.offsets)
+  }
+
+  /** Offsets of the last pulls, by `topic@group`. */
+  pullEntries(): ReadonlyArray<readonly [string, ReadonlyMap<number, number>]> {
+    return flat(this.pulled)
+  }
+
+  /** The topics of each group. */
+  topicsByGroup(): ReadonlyMap<string, ReadonlyArray<string>> {
+    const topics = new Map<string, Array<string>>()
+    for (const [topic, groups] of this.offsets) {
+      for (const group of groups.keys()) topics.set(group, [...topics.get(group) ?? [], topic])
+    }
+    return topics
   }
 
   /** Sends the next pull of that queue back to `offset`. */
@@ -87,6 +99,13 @@ export class ConsumerOffsets {
     for (const table of [this.offsets, this.resets, this.pulled]) table.delete(topic)
   }
 }
+
+const flat = (
+  table: ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<number, number>>>
+): ReadonlyArray<readonly [string, ReadonlyMap<number, number>]> =>
+  [...table].flatMap(([topic, groups]) =>
+    [...groups].map(([group, offsets]) => [`${topic}@${group}`, offsets] as const)
+  )
 
 const queues = (
   table: Map<string, Map<string, Map<number, number>>>,

@@ -22,6 +22,7 @@ export const start = (core: BrokerCore): void => {
     const next = store.delayOffsets.get(level) ?? 0
     if (queue === undefined || next >= queue.maxOffset) return
     armed.add(level)
+    store.delayOffsets.set(level, next)
     const stored = store.storeTimestampIn(Names.scheduleTopic, level - 1, Math.max(next, queue.minOffset))
     agenda.add(stored + (store.delays(settings)[level - 1] ?? 0), () => deliverLevel(level))
   }

@@ -1,4 +1,5 @@
 /** Consumer groups as an administrator makes and sees them (RocketMQ 5.3.3 `AdminBrokerProcessor`, `Broker2Client`). */
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { ConsumerOffsetSerializeWrapper } from "../../../protocol/body/ConsumerOffsets.ts"
 import type { OffsetWrapper } from "../../../protocol/body/ConsumeStats.ts"
@@ -38,7 +39,16 @@ import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
 import type { BrokerCore, Handles } from "./BrokerCore.ts"
-import { decodeBody, headerOf, JavaException } from "./BrokerCore.ts"
+import {
+  decodeBody,
+  headerOf,
+  isNullBody,
+  JavaException,
+  lenientInt,
+  lenientLong,
+  lenientText,
+  objectOf
+} from "./BrokerCore.ts"
 import { isVersion, page } from "./TopicAdmin.ts"
 import { groupProblem, versionName } from "./validation.ts"
 
@@ -49,6 +59,10 @@ const statusTimeout = 5_000
 /** Versions V3_0_7_SNAPSHOT and V3_1_8_SNAPSHOT: from them on a client can be asked. */
 const canReset = 28
 const canRelay = 62
+
+/** RocketMQ 5.3.3 `UtilAll.timeMillisToHumanString2`, in UTC. */
+const humanTime = (millis: number): string =>
+  DateTime.formatIso(DateTime.makeUnsafe(millis)).replace("T", "#").replace(".", ":").replace("Z", "")
 
 const recordOf = <T>(entries: Iterable<readonly [string, T]>): Readonly<Record<string, T>> => {
   const record: Record<string, T> = Object.create(null)
@@ -72,6 +86,19 @@ export const make = (core: BrokerCore): Handles => {
     }
     for (const config of configs) store.groups.put(config)
     return { code: ResponseCode.SUCCESS }
+  }
+
+  const put = (call: Call): RemotingReply => {
+    // No configuration: nothing to do.
+    if (isNullBody(call.request.body)) return { code: ResponseCode.SUCCESS }
+    return putAll([decodeBody(SubscriptionGroupConfig, call, { groupName: "" })])
+  }
+
+  const putList = (call: Call): RemotingReply => {
+    if (!Array.isArray(objectOf(call.request.body)?.groupConfigList)) {
+      throw new JavaException("java.lang.NullPointerException", "there is no list")
+    }
+    return putAll(decodeBody(SubscriptionGroupList, call).groupConfigList)
   }
 
   const all = (call: Call): RemotingReply => {
@@ -105,16 +132,21 @@ export const make = (core: BrokerCore): Handles => {
   const remove = (call: Call): RemotingReply => {
     const { cleanOffset, groupName } = headerOf(DeleteSubscriptionGroupRequestHeader, call)
     store.groups.delete(groupName)
+    core.stats.forgetGroup(groupName)
     if (cleanOffset) store.offsets.removeGroup(groupName)
     return { code: ResponseCode.SUCCESS }
   }
 
   const forbid = (call: Call): RemotingReply => {
-    const { group, readable, topic } = headerOf(UpdateGroupForbiddenRequestHeader, call)
+    const { group, readable, topic } = headerOf(UpdateGroupForbiddenRequestHeader, call, { topic: lenientText("null") })
     if (readable !== undefined) store.groups.forbidRead(group, topic, !readable)
     return {
       remark: "",
-      body: GroupForbidden.encode({ group, topic, readable: !store.groups.isReadForbidden(group, topic) })
+      body: GroupForbidden.encode({
+        group,
+        topic: call.request.extFields.topic,
+        readable: !store.groups.isReadForbidden(group, topic)
+      })
     }
   }
 
@@ -166,7 +198,7 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const brokerConsumeStats = (call: Call): RemotingReply => {
-    const { isOrder } = headerOf(GetConsumeStatsInBrokerHeader, call)
+    const { isOrder } = headerOf(GetConsumeStatsInBrokerHeader, call, { isOrder: lenientText("false") })
     let totalDiff = 0
     let totalInflightDiff = 0
     const consumeStatsList = [...store.groups.all()].map(({ groupName: group }) => {
@@ -190,12 +222,14 @@ export const make = (core: BrokerCore): Handles => {
   const allOffsets = (): RemotingReply => ({
     body: ConsumerOffsetSerializeWrapper.encode({
       dataVersion: store.groups.version,
-      offsetTable: recordOf(store.offsets.entries())
+      groupTopicMap: recordOf(store.offsets.topicsByGroup()),
+      offsetTable: recordOf(store.offsets.entries()),
+      pullOffsetTable: recordOf(store.offsets.pullEntries())
     })
   })
 
   const timeSpan = (call: Call): RemotingReply => {
-    const { group, topic } = headerOf(QueryConsumeTimeSpanRequestHeader, call)
+    const { group, topic } = headerOf(QueryConsumeTimeSpanRequestHeader, call, { group: lenientText("null") })
     const config = store.topics.get(topic)
     if (config === undefined) return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `topic[${topic}] not exist` }
     const consumeTimeSpanSet = Array.from({ length: config.writeQueueNums }, (_, queueId) => {
@@ -204,11 +238,16 @@ export const make = (core: BrokerCore): Handles => {
       const max = queue?.maxOffset ?? 0
       const minTimeStamp = queue === undefined ? -1 : at(queue.minOffset)
       const offset = store.offsets.query(group, topic, queueId)
+      const maxTimeStamp = at(max - 1)
+      const consumeTimeStamp = offset > 0 ? at(offset - 1) : minTimeStamp
       return {
         messageQueue: { topic, brokerName: core.name, queueId },
         minTimeStamp,
-        maxTimeStamp: at(max - 1),
-        consumeTimeStamp: offset > 0 ? at(offset - 1) : minTimeStamp,
+        minTimeStampStr: humanTime(minTimeStamp),
+        maxTimeStamp,
+        maxTimeStampStr: humanTime(maxTimeStamp),
+        consumeTimeStamp,
+        consumeTimeStampStr: humanTime(consumeTimeStamp),
         delayTime: offset < max ? core.now() - at(offset) : 0
       }
     })
@@ -216,7 +255,13 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const clone = (call: Call): RemotingReply => {
-    const { destGroup, offline, srcGroup, topic } = headerOf(CloneGroupOffsetRequestHeader, call)
+    const { destGroup, offline, srcGroup, topic } = headerOf(CloneGroupOffsetRequestHeader, call, {
+      srcGroup: lenientText("null"),
+      destGroup: lenientText("null")
+    })
+    if (call.request.extFields.srcGroup === undefined && topic === undefined) {
+      throw new JavaException("java.lang.NullPointerException", "there is no group")
+    }
     const topics = topic === undefined || topic.trim() === "" ? store.offsets.topicsOf(srcGroup) : [topic]
     for (const name of topics) {
       if (store.topics.get(name) === undefined || (!offline && !isShown(srcGroup, name))) continue
@@ -305,7 +350,12 @@ export const make = (core: BrokerCore): Handles => {
   })
 
   const reset = (call: Call): RemotingReply => {
-    const header = headerOf(ResetOffsetRequestHeader, call)
+    const header = headerOf(ResetOffsetRequestHeader, call, {
+      group: lenientText("null"),
+      queueId: lenientInt("-1"),
+      offset: lenientLong(),
+      timestamp: lenientLong("0")
+    })
     return settings.useServerSideResetOffset ? resetHere(header) : resetThere(call, header)
   }
 
@@ -423,11 +473,8 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   return [
-    [RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, (call) => putAll([decodeBody(SubscriptionGroupConfig, call)])],
-    [
-      RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST,
-      (call) => putAll(decodeBody(SubscriptionGroupList, call).groupConfigList)
-    ],
+    [RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP, put],
+    [RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST, putList],
     [RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, all],
     [RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG, one],
     [RequestCode.DELETE_SUBSCRIPTIONGROUP, remove],
@@ -440,7 +487,9 @@ export const make = (core: BrokerCore): Handles => {
     [RequestCode.INVOKE_BROKER_TO_RESET_OFFSET, reset],
     [RequestCode.INVOKE_BROKER_TO_GET_CONSUMER_STATUS, status],
     [RequestCode.GET_CONSUMER_RUNNING_INFO, (call) => {
-      const { clientId, consumerGroup } = headerOf(GetConsumerRunningInfoRequestHeader, call)
+      const { clientId, consumerGroup } = headerOf(GetConsumerRunningInfoRequestHeader, call, {
+        clientId: lenientText("null")
+      })
       return relay(call, consumerGroup, clientId)
     }],
     [RequestCode.CONSUME_MESSAGE_DIRECTLY, consumeDirectly],

@@ -24,6 +24,7 @@ export const groupConfig = (
   groupSysFlag: 0,
   consumeTimeoutMinute: 15,
   attributes: {},
+  groupRetryPolicy: { type: "CUSTOMIZED" },
   ...options
 })
 
@@ -68,9 +69,12 @@ export class GroupTable {
   }
 
   put(config: SubscriptionGroupConfig): SubscriptionGroupConfig {
-    this.groups.set(config.groupName, config)
+    const complete = config.groupRetryPolicy === undefined
+      ? { ...config, groupRetryPolicy: { type: "CUSTOMIZED" as const } }
+      : config
+    this.groups.set(config.groupName, complete)
     this.version = DataVersion.next(this.version, this.now())
-    return config
+    return complete
   }
 
   delete(group: string): boolean {

@@ -22,9 +22,12 @@ import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
 import type { BrokerCore, Handles } from "./BrokerCore.ts"
-import { decodeBody, headerOf } from "./BrokerCore.ts"
+import { decodeBody, headerOf, JavaException, lenientLong, lenientText } from "./BrokerCore.ts"
 
 const offsetReply = (offset: number): RemotingReply => ({ extFields: { offset: String(offset) } })
+
+/** A lock needs neither. */
+const noLock = { clientId: "null", consumerGroup: "null" }
 
 /** Java's greatest long, which a number does not hold. */
 const unreachable = Number.MAX_SAFE_INTEGER
@@ -34,7 +37,9 @@ export const make = (core: BrokerCore): Handles => {
   const { settings, store } = core
 
   const query = (call: Call): RemotingReply => {
-    const { consumerGroup, queueId, setZeroIfNotFound, topic } = headerOf(QueryConsumerOffsetRequestHeader, call)
+    const { consumerGroup, queueId, setZeroIfNotFound, topic } = headerOf(QueryConsumerOffsetRequestHeader, call, {
+      consumerGroup: lenientText("null")
+    })
     const offset = settings.useServerSideResetOffset
       ? store.offsets.query(consumerGroup, topic, queueId)
       : store.offsets.stored(consumerGroup, topic, queueId)
@@ -56,14 +61,18 @@ export const make = (core: BrokerCore): Handles => {
 
   const update = (call: Call): RemotingReply => {
     const { extFields } = call.request
-    const { consumerGroup: group = "", topic = "" } = extFields
+    const { consumerGroup: group = "null", topic } = extFields
+    if (topic === undefined) throw new JavaException("java.lang.NullPointerException", "there is no topic")
     if (store.groups.get(group) === undefined) {
       return { code: ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, remark: `Group ${group} not exist!` }
     }
     if (store.topics.get(topic) === undefined) {
       return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `Topic ${topic} not exist!` }
     }
-    const header = UpdateConsumerOffsetRequestHeader.decode(extFields)
+    const header = UpdateConsumerOffsetRequestHeader.decode({
+      ...extFields,
+      commitOffset: lenientLong("")(extFields.commitOffset) ?? ""
+    })
     if (isViolation(header)) {
       const name = header.field === "queueId" ? "QueueId" : "Offset"
       return { code: ResponseCode.INVALID_PARAMETER, remark: `${name} is null, topic is ${topic}` }
@@ -76,7 +85,11 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const search = (call: Call): RemotingReply => {
-    const { boundaryType, queueId, timestamp, topic } = headerOf(SearchOffsetRequestHeader, call)
+    const { boundaryType, queueId, timestamp, topic } = headerOf(SearchOffsetRequestHeader, call, {
+      timestamp: lenientLong(),
+      // Whatever is no such word.
+      boundaryType: (text) => text?.toUpperCase() === "UPPER" ? "UPPER" : "LOWER"
+    })
     return offsetReply(store.offsetByTime(topic, queueId, timestamp, boundaryType ?? "LOWER"))
   }
 
@@ -89,7 +102,9 @@ export const make = (core: BrokerCore): Handles => {
 
   /** The least offset that any group has of each queue, and whether another group is behind it. */
   const correction = (call: Call): RemotingReply => {
-    const { compareGroup, filterGroups, topic } = headerOf(QueryCorrectionOffsetHeader, call)
+    const { compareGroup, filterGroups, topic } = headerOf(QueryCorrectionOffsetHeader, call, {
+      compareGroup: lenientText("null")
+    })
     for (const group of (filterGroups ?? "").split(",")) if (group.trim() !== "") store.offsets.removeGroup(group)
     const least = new Map<number, number>()
     for (const group of store.offsets.groupsOf(topic)) {
@@ -106,13 +121,13 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const lock = (call: Call): RemotingReply => {
-    const { clientId, consumerGroup, mqSet } = decodeBody(LockBatchRequestBody, call)
+    const { clientId, consumerGroup, mqSet } = decodeBody(LockBatchRequestBody, call, noLock)
     const lockOKMQSet = core.locks.lock(consumerGroup, clientId, mqSet)
     return { body: LockBatchResponseBody.encode({ lockOKMQSet }) }
   }
 
   const unlock = (call: Call): RemotingReply => {
-    const { clientId, consumerGroup, mqSet } = decodeBody(UnlockBatchRequestBody, call)
+    const { clientId, consumerGroup, mqSet } = decodeBody(UnlockBatchRequestBody, call, noLock)
     core.locks.unlock(consumerGroup, clientId, mqSet)
     return { code: ResponseCode.SUCCESS }
   }

@@ -33,8 +33,17 @@ import { RequestCode } from "../../../protocol/RequestCode.ts"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
-import type { BrokerCore, Handles } from "./BrokerCore.ts"
-import { headerIn, headerOf, JavaException, properties } from "./BrokerCore.ts"
+import type { BrokerCore, Handles, Readings } from "./BrokerCore.ts"
+import {
+  headerIn,
+  headerOf,
+  isNullBody,
+  JavaException,
+  lenientInt,
+  lenientLong,
+  lenientText,
+  properties
+} from "./BrokerCore.ts"
 import type { Checkpoint, OrderedPop, ReadResult } from "./BrokerStore.ts"
 import { checkpointKey, decode } from "./BrokerStore.ts"
 import type { NotWaiting, Waiting } from "./Polls.ts"
@@ -56,9 +65,33 @@ const anyBytes = 134_217_728
 
 const orderKey = (topic: string, group: string, queueId: number): string => `${topic}@${group}@${queueId}`
 
+/** What Java takes for 0 when it is missing or no number. */
+const popReadings: Readings = {
+  queueId: lenientInt("0"),
+  maxMsgNums: lenientInt("0"),
+  invisibleTime: lenientLong("0"),
+  pollTime: lenientLong("0"),
+  bornTime: lenientLong("0"),
+  initMode: lenientInt("0")
+}
+const queueReadings: Readings = { queueId: lenientInt("0"), maxMsgNums: lenientInt("0") }
+const ackReadings: Readings = {
+  consumerGroup: lenientText("null"),
+  offset: lenientLong(),
+  invisibleTime: lenientLong()
+}
+
 /** A request that does not say when it was made was made now. */
-const withBornTime = ({ request: { extFields } }: Call, now: number): ExtFields =>
-  extFields.bornTime === undefined || extFields.bornTime === "0" ? { ...extFields, bornTime: String(now) } : extFields
+const withBornTime = (fields: ExtFields, now: number): ExtFields => {
+  const bornTime = popReadings.bornTime!(fields.bornTime)
+  return bornTime === "0" ? { ...fields, bornTime: String(now) } : fields
+}
+
+/** Java's headers of answers have numbers from the start, whatever becomes of the request. */
+const noPop = PopMessageResponseHeader.encode({ popTime: 0, invisibleTime: 0, reviveQid: 0, restNum: 0 })
+const noChange = ChangeInvisibleTimeResponseHeader.encode({ popTime: 0, invisibleTime: 0, reviveQid: 0 })
+const noNotification = NotificationResponseHeader.encode({ hasMsg: false, pollingFull: false })
+const noPolling = PollingInfoResponseHeader.encode({ pollingNum: 0 })
 
 /** What one POP has gathered. */
 interface Gathered {
@@ -426,8 +459,8 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const pop = (call: Call): RemotingReply | Effect.Effect<RemotingReply> => {
-    const asked = headerIn(PopMessageRequestHeader, withBornTime(call, core.now()))
-    const refuse = (code: number, remark: string): RemotingReply => ({ code, remark })
+    const asked = headerIn(PopMessageRequestHeader, withBornTime(call.request.extFields, core.now()), popReadings)
+    const refuse = (code: number, remark: string): RemotingReply => ({ code, remark, extFields: noPop })
     if (core.now() - asked.bornTime - asked.pollTime > tolerance) {
       return refuse(ResponseCode.POLLING_TIMEOUT, `the broker[${core.ip}] pop message is timeout too much`)
     }
@@ -444,9 +477,10 @@ export const make = (core: BrokerCore): Handles => {
       )
     }
     const admission = admit(call, asked, "pop")
-    if ("refused" in admission) return admission.refused
+    if ("refused" in admission) return { ...admission.refused, extFields: noPop }
     const wanted = filterOf(asked)
-    if ("refused" in wanted) return wanted.refused
+    if ("refused" in wanted) return { ...wanted.refused, extFields: noPop }
+    if (asked.maxMsgNums < 0) throw new JavaException("java.lang.IllegalArgumentException", "maxMsgNums is negative")
     const { consumerGroup: group, queueId, topic } = asked
     const waiting: Waiting = { topic, group, queueId, until: asked.bornTime + asked.pollTime, filter: wanted.filter }
     const attempt = (): RemotingReply | "wait" => {
@@ -540,7 +574,7 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const ack = (call: Call): RemotingReply => {
-    const header = headerOf(AckMessageRequestHeader, call)
+    const header = headerOf(AckMessageRequestHeader, call, ackReadings)
     const refused = admitAck(call, header)
     if (refused !== undefined) return refused
     const { consumerGroup: group, offset, queueId, topic } = header
@@ -562,7 +596,7 @@ export const make = (core: BrokerCore): Handles => {
 
   const batchAck = (call: Call): RemotingReply => {
     const body = BatchAckMessageRequestBody.decode(call.request.body)
-    if (isViolation(body) && call.request.body !== undefined) {
+    if (isViolation(body) && !isNullBody(call.request.body)) {
       throw new JavaException("com.alibaba.fastjson.JSONException", `${body.path} ${body.detail}`)
     }
     if (isViolation(body) || body.acks.length === 0) return { code: ResponseCode.NO_MESSAGE }
@@ -587,16 +621,16 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const changeInvisibleTime = (call: Call): RemotingReply => {
-    const header = headerOf(ChangeInvisibleTimeRequestHeader, call)
+    const header = headerOf(ChangeInvisibleTimeRequestHeader, call, ackReadings)
     const refused = admitAck(call, header)
-    if (refused !== undefined) return refused
+    if (refused !== undefined) return { ...refused, extFields: noChange }
     const { consumerGroup: group, invisibleTime, offset, queueId, topic } = header
     const { max, min } = ends(topic, queueId)
-    if (offset < min || offset >= max) return { code: ResponseCode.NO_MESSAGE }
+    if (offset < min || offset >= max) return { code: ResponseCode.NO_MESSAGE, extFields: noChange }
     const { popTime, reviveQid, startOffset } = checkpointOf(header.extraInfo)
     const now = core.now()
     if (reviveQid === orderReviveQueue) {
-      if (offset < store.offsets.query(group, topic, queueId)) return { code: ResponseCode.SUCCESS }
+      if (offset < store.offsets.query(group, topic, queueId)) return { extFields: noChange }
       const one = store.orderedPops.get(orderKey(topic, group, queueId))
       if (one?.popTime === popTime) {
         one.visibleAt.set(offset, now + invisibleTime)
@@ -609,6 +643,10 @@ export const make = (core: BrokerCore): Handles => {
           reviveQid
         })
       }
+    }
+    // A message of the timer's would have to be kept for longer than the timer keeps any.
+    if (invisibleTime > settings.timerMaxDelaySec * 1_000 && invisibleTime < Number.MAX_SAFE_INTEGER) {
+      return { code: ResponseCode.SYSTEM_ERROR, extFields: noChange }
     }
     hide({ group, topic, queueId, startOffset: offset, popTime: now, invisibleTime, pending: new Set([offset]) })
     // The one before it, unless the two are the same.
@@ -624,9 +662,10 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const peek = (call: Call): RemotingReply => {
-    const header = headerOf(PeekMessageRequestHeader, call)
+    const header = headerOf(PeekMessageRequestHeader, call, queueReadings)
     const admission = admit(call, header, "peeking")
-    if ("refused" in admission) return admission.refused
+    if ("refused" in admission) return { ...admission.refused, extFields: noPop }
+    if (header.maxMsgNums < 0) throw new JavaException("java.lang.IllegalArgumentException", "maxMsgNums is negative")
     const { consumerGroup: group, maxMsgNums, queueId, topic } = header
     const messages: Array<Uint8Array> = []
     let rest = 0
@@ -674,9 +713,13 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const notification = (call: Call): RemotingReply | Effect.Effect<RemotingReply> => {
-    const header = headerIn(NotificationRequestHeader, withBornTime(call, core.now()))
+    const header = headerIn(
+      NotificationRequestHeader,
+      withBornTime(call.request.extFields, core.now()),
+      { ...queueReadings, pollTime: lenientLong("0"), bornTime: lenientLong("0") }
+    )
     const admission = admit(call, header, "peeking")
-    if ("refused" in admission) return admission.refused
+    if ("refused" in admission) return { ...admission.refused, extFields: noNotification }
     const { bornTime, consumerGroup: group, pollTime, queueId, topic } = header
     const waiting: Waiting = { topic, group, queueId, until: bornTime + pollTime, filter: undefined }
     const attempt = (): RemotingReply | "wait" => {
@@ -690,9 +733,9 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const pollingInfo = (call: Call): RemotingReply => {
-    const header = headerOf(PollingInfoRequestHeader, call)
+    const header = headerOf(PollingInfoRequestHeader, call, { queueId: lenientInt("0") })
     const admission = admit(call, header, "peeking")
-    if ("refused" in admission) return admission.refused
+    if ("refused" in admission) return { ...admission.refused, extFields: noPolling }
     const pollingNum = polls.size(header.topic, header.consumerGroup, header.queueId)
     return { extFields: PollingInfoResponseHeader.encode({ pollingNum }) }
   }

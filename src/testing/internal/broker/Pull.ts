@@ -11,12 +11,20 @@ import { RequestCode } from "../../../protocol/RequestCode.ts"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
-import type { BrokerCore, Handles } from "./BrokerCore.ts"
-import { headerOf } from "./BrokerCore.ts"
+import type { BrokerCore, Handles, Readings } from "./BrokerCore.ts"
+import { headerOf, longOr } from "./BrokerCore.ts"
 import type { Placed } from "./BrokerStore.ts"
 import type { SubscriptionFilter } from "./Subscriptions.ts"
 import { Filters, fromRequest, isTagType } from "./Subscriptions.ts"
 import { seeFaq } from "./validation.ts"
+
+/** What a pull may lack, if it does not need it. */
+const readings: Readings = {
+  queueOffset: longOr(),
+  commitOffset: longOr("0"),
+  suspendTimeoutMillis: longOr("0"),
+  subVersion: longOr("0")
+}
 
 /** RocketMQ 5.3.3 `ForbiddenType`. */
 const Forbidden = { broker: "1", group: "2", topic: "3", broadcasting: "4", subscription: "5" } as const
@@ -101,7 +109,7 @@ export const make = (core: BrokerCore): Handles => {
   const refuse = (code: number, remark: string): Admission => ({ refused: { code, remark } })
 
   const admit = (call: Call): Admission => {
-    const header = headerOf(PullMessageRequestHeader, call)
+    const header = headerOf(PullMessageRequestHeader, call, readings)
     const { consumerGroup, topic } = header
     if ((settings.brokerPermission & 4) === 0) {
       return forbidden(`the broker[${core.ip}] pulling message is forbidden`, Forbidden.broker)

@@ -12,7 +12,7 @@ import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
 import type { BrokerCore, Handles } from "./BrokerCore.ts"
-import { headerOf, properties } from "./BrokerCore.ts"
+import { headerOf, lenientInt, lenientLong, lenientText, properties } from "./BrokerCore.ts"
 
 /** Messages that a query by UNIQ_KEY returns at most (`defaultQueryMaxNum`). */
 const uniqKeyLimit = 32
@@ -26,8 +26,15 @@ export const make = (core: BrokerCore): Handles => [
 
 const query = (core: BrokerCore, call: Call): RemotingReply => {
   const { settings, store } = core
-  const header = headerOf(QueryMessageRequestHeader, call)
-  const limit = call.request.extFields._UNIQUE_KEY_QUERY === "true" ? uniqKeyLimit : header.maxNum
+  const isUnique = call.request.extFields._UNIQUE_KEY_QUERY === "true"
+  const header = headerOf(QueryMessageRequestHeader, call, {
+    topic: lenientText("null"),
+    key: lenientText("null"),
+    ...(isUnique ? { maxNum: lenientInt(String(uniqKeyLimit)) } : {}),
+    beginTimestamp: lenientLong(),
+    endTimestamp: lenientLong()
+  })
+  const limit = isUnique ? uniqKeyLimit : header.maxNum
   const offsets = store.find(
     header.topic,
     header.key,
@@ -54,7 +61,7 @@ const query = (core: BrokerCore, call: Call): RemotingReply => {
 }
 
 const view = (core: BrokerCore, call: Call): RemotingReply => {
-  const { offset } = headerOf(ViewMessageRequestHeader, call)
+  const { offset } = headerOf(ViewMessageRequestHeader, call, { offset: lenientLong() })
   const message = core.store.log.lookAt(offset)
   return message === undefined
     ? { code: ResponseCode.SYSTEM_ERROR, remark: `can not find message by the offset, ${offset}` }
@@ -63,7 +70,7 @@ const view = (core: BrokerCore, call: Call): RemotingReply => {
 
 const recall = (core: BrokerCore, call: Call): RemotingReply => {
   const { settings, store } = core
-  const header = headerOf(RecallMessageRequestHeader, call)
+  const header = headerOf(RecallMessageRequestHeader, call, { recallHandle: lenientText("") })
   const region = { MSG_REGION: settings.regionId }
   const refused = (code: number, remark: string): RemotingReply => ({ code, remark, extFields: region })
   if (!settings.recallMessageEnable) {

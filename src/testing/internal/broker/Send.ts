@@ -18,8 +18,17 @@ import { RequestCode } from "../../../protocol/RequestCode.ts"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
-import type { BrokerCore, Handles, PutResult } from "./BrokerCore.ts"
-import { delayLevel, headerOf, JavaException, properties } from "./BrokerCore.ts"
+import type { BrokerCore, Handles, PutResult, Readings } from "./BrokerCore.ts"
+import {
+  delayLevel,
+  headerOf,
+  JavaException,
+  lenientInt,
+  lenientLong,
+  lenientText,
+  longOr,
+  properties
+} from "./BrokerCore.ts"
 import type { NewMessage } from "./BrokerStore.ts"
 import { describeTopic } from "./TopicTable.ts"
 import { seeFaq, topicProblem } from "./validation.ts"
@@ -87,14 +96,41 @@ const putCode = (result: PutResult): number => {
   }
 }
 
+/** What a send may lack. */
+const readings: Readings = {
+  producerGroup: lenientText(""),
+  defaultTopic: lenientText(""),
+  defaultTopicQueueNums: lenientInt("0"),
+  bornTimestamp: lenientLong(),
+  reconsumeTimes: lenientInt(),
+  maxReconsumeTimes: lenientInt()
+}
+
+/** The same in short; numbers that are none are not passed over there. */
+const readingsV2: Readings = {
+  a: lenientText(""),
+  c: lenientText(""),
+  d: lenientText("0"),
+  g: longOr()
+}
+
+/** An answer is not stored as it is, so it may lack more. */
+const replyReadings: Readings = { ...readings, topic: lenientText(""), sysFlag: lenientInt("0") }
+const replyReadingsV2: Readings = { ...readingsV2, b: lenientText(""), f: lenientText("0") }
+
 /** The header of a send, in either spelling. */
-export const sendHeader = (call: Call): SendMessageRequestHeader =>
-  headerOf(
-    call.request.code === RequestCode.SEND_MESSAGE || call.request.code === RequestCode.SEND_REPLY_MESSAGE
-      ? SendMessageRequestHeader
-      : SendMessageRequestHeaderV2,
-    call
-  )
+export const sendHeader = (call: Call): SendMessageRequestHeader => {
+  switch (call.request.code) {
+    case RequestCode.SEND_MESSAGE:
+      return headerOf(SendMessageRequestHeader, call, readings)
+    case RequestCode.SEND_REPLY_MESSAGE:
+      return headerOf(SendMessageRequestHeader, call, replyReadings)
+    case RequestCode.SEND_REPLY_MESSAGE_V2:
+      return headerOf(SendMessageRequestHeaderV2, call, replyReadingsV2)
+    default:
+      return headerOf(SendMessageRequestHeaderV2, call, readingsV2)
+  }
+}
 
 /** The body, which is not left out. */
 export const bodyOf = (call: Call): Uint8Array => {
@@ -396,7 +432,10 @@ const sendBack = (core: BrokerCore, call: Call): RemotingReply => {
   if (core.isSlave) {
     return { code: ResponseCode.SYSTEM_ERROR, remark: `no master available along with ${core.ip}` }
   }
-  const header = headerOf(ConsumerSendMsgBackRequestHeader, call)
+  const header = headerOf(ConsumerSendMsgBackRequestHeader, call, {
+    offset: lenientLong(),
+    maxReconsumeTimes: lenientInt()
+  })
   const group = store.groups.find(header.group, settings)
   if (group === undefined) {
     return {

@@ -94,6 +94,20 @@ export class Stats {
     return { statsMinute: windows[0]!.read(now), statsHour: windows[1]!.read(now), statsDay: windows[2]!.read(now) }
   }
 
+  /** A topic has gone, and what its groups got of it. */
+  forgetTopic(topic: string): void {
+    this.forget((key) => key === topic || key.startsWith(`${topic}@`))
+  }
+
+  /** A group has gone. */
+  forgetGroup(group: string): void {
+    this.forget((key) => key.endsWith(`@${group}`))
+  }
+
+  private forget(isGone: (key: string) => boolean): void {
+    for (const keys of this.items.values()) for (const key of [...keys.keys()]) if (isGone(key)) keys.delete(key)
+  }
+
   /** A second, in the last minute. */
   rate(name: string, key: string): number {
     return this.read(name, key)?.statsMinute.tps ?? 0

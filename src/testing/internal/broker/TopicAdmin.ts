@@ -20,7 +20,7 @@ import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import * as Attributes from "./attributes.ts"
 import type { Call } from "./BrokerApi.ts"
 import type { BrokerCore, Handles } from "./BrokerCore.ts"
-import { decodeBody, headerOf } from "./BrokerCore.ts"
+import { decodeBody, headerOf, JavaException, lenientInt, lenientLong, lenientText, objectOf } from "./BrokerCore.ts"
 import { topicConfig } from "./TopicTable.ts"
 import { topicProblem } from "./validation.ts"
 
@@ -80,7 +80,10 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const create = (call: Call): RemotingReply => {
-    const header = headerOf(CreateTopicRequestHeader, call)
+    const header = headerOf(CreateTopicRequestHeader, call, {
+      defaultTopic: lenientText(""),
+      topicSysFlag: lenientInt()
+    })
     const problem = nameProblem(header.topic)
     if (problem !== undefined) return problem
     try {
@@ -101,12 +104,15 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const createList = (call: Call): RemotingReply => {
+    if (!Array.isArray(objectOf(call.request.body)?.topicConfigList)) {
+      throw new JavaException("java.lang.NullPointerException", "there is no list")
+    }
     const { topicConfigList } = decodeBody(CreateTopicListRequestBody, call)
     return put(topicConfigList.map((config) => [config, new Map(Object.entries(config.attributes))] as const))
   }
 
   const remove = (call: Call): RemotingReply => {
-    const { topic } = headerOf(DeleteTopicRequestHeader, call)
+    const { topic } = headerOf(DeleteTopicRequestHeader, call, { topic: lenientText("") })
     if (topic.trim() === "") return { code: ResponseCode.INVALID_PARAMETER, remark: "The specified topic is blank." }
     const problem = systemProblem(topic)
     if (problem !== undefined) return problem
@@ -118,6 +124,7 @@ export const make = (core: BrokerCore): Handles => {
       store.topics.delete(name)
       store.offsets.removeTopic(name)
       store.deleteQueues(name)
+      core.stats.forgetTopic(name)
     }
     return { code: ResponseCode.SUCCESS }
   }
@@ -177,7 +184,11 @@ export const make = (core: BrokerCore): Handles => {
   const system = (): RemotingReply => ({ body: TopicList.encode({ topicList: store.topics.systemNames() }) })
 
   const consumeQueue = (call: Call): RemotingReply => {
-    const { consumerGroup, count, index, queueId, topic } = headerOf(QueryConsumeQueueRequestHeader, call)
+    const { consumerGroup, count, index, queueId, topic } = headerOf(QueryConsumeQueueRequestHeader, call, {
+      queueId: lenientInt("0"),
+      index: lenientLong("0"),
+      count: lenientInt("0")
+    })
     const queue = store.findQueue(topic, queueId)
     if (queue === undefined) {
       return { code: ResponseCode.SYSTEM_ERROR, remark: `${queueId}@${topic} is not exist!` }

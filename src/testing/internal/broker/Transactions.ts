@@ -16,7 +16,7 @@ import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
 import type { Call } from "./BrokerApi.ts"
 import type { BrokerCore, Handles, PutResult } from "./BrokerCore.ts"
-import { headerOf, JavaException, parseLong, properties } from "./BrokerCore.ts"
+import { headerOf, JavaException, lenientLong, parseLong, properties } from "./BrokerCore.ts"
 import type { HalfMessage, NewMessage } from "./BrokerStore.ts"
 import { redeliver } from "./Delays.ts"
 import { putProblem } from "./Send.ts"
@@ -35,13 +35,21 @@ const immunity = (message: StoredMessage.StoredMessage, usual: number): number |
   return Number.isNaN(seconds) || seconds === -1 ? usual : seconds * 1_000
 }
 
+const outcomes: ReadonlySet<number> = new Set(Object.values(CommitOrRollback))
+
 const end = (core: BrokerCore, call: Call): RemotingReply | undefined => {
   const { store, settings } = core
-  const header = headerOf(EndTransactionRequestHeader, call)
-  if (core.isSlave) return { code: ResponseCode.SLAVE_NOT_AVAILABLE }
+  const header = headerOf(EndTransactionRequestHeader, call, {
+    tranStateTableOffset: lenientLong(),
+    commitLogOffset: lenientLong()
+  })
   const { commitOrRollback } = header
-  // "Unknown" is not answered, and neither is what means nothing.
-  if (commitOrRollback !== CommitOrRollback.commit && commitOrRollback !== CommitOrRollback.rollback) return undefined
+  if (!outcomes.has(commitOrRollback)) {
+    throw new JavaException("RemotingCommandException", "commitOrRollback field wrong")
+  }
+  if (core.isSlave) return { code: ResponseCode.SLAVE_NOT_AVAILABLE }
+  // That is not answered.
+  if (commitOrRollback === CommitOrRollback.unknown) return undefined
   const half = store.messageAt(header.commitLogOffset)
   if (half === undefined) {
     return { code: ResponseCode.SYSTEM_ERROR, remark: "Find prepared transaction message failed" }

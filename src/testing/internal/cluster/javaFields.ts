@@ -13,6 +13,12 @@ export const integer = (fields: ExtFields, name: string): number | undefined => 
   return Number(text)
 }
 
+/** `Integer.parseInt`. */
+export const int = (fields: ExtFields, name: string): number | undefined => {
+  const value = integer(fields, name)
+  return value === undefined || value < -0x8000_0000 || value > 0x7fff_ffff ? undefined : value
+}
+
 /** `Boolean.parseBoolean`. */
 export const flag = (fields: ExtFields, name: string): boolean | undefined => {
   const text = fields[name]

@@ -18,7 +18,7 @@ import { RequestCode } from "../../../protocol/RequestCode.ts"
 import { ResponseCode } from "../../../protocol/ResponseCode.ts"
 import type { Peer } from "../../../remoting/RemotingHandler.ts"
 import type { RemotingReply } from "../../../remoting/RemotingRequest.ts"
-import { flag, integer, nullPointer } from "../cluster/javaFields.ts"
+import { flag, int, integer, nullPointer } from "../cluster/javaFields.ts"
 import type { Duties, Serving, Surroundings } from "../cluster/Node.ts"
 import { RouteTable } from "./RouteTable.ts"
 import type { NameServerSettings } from "./Settings.ts"
@@ -54,6 +54,16 @@ const disabled: RemotingReply = { code: ResponseCode.SYSTEM_ERROR, remark: "disa
 
 /** What stands for the body of a registration that has none. */
 const noBody = Buffer.from("{}")
+
+/** How fastjson stumbles over a body. */
+const malformed: RemotingReply = {
+  code: ResponseCode.SYSTEM_ERROR,
+  remark: "com.alibaba.fastjson2.JSONException: the body is not what it has to be"
+}
+
+/** Java makes `null` of such a body. */
+const isMissing = (body: Uint8Array | undefined): boolean => body === undefined || Buffer.from(body).equals(nullBody)
+const nullBody = Buffer.from("null")
 
 /** One life of a name server. */
 export const make = (
@@ -119,7 +129,8 @@ class NameServer {
       case RequestCode.UNREGISTER_BROKER:
         return this.unregister(request)
       case RequestCode.BROKER_HEARTBEAT:
-        this.table.touch(String(fields["clusterName"]), String(fields["brokerAddr"]), this.now())
+        if (fields["clusterName"] === undefined || fields["brokerAddr"] === undefined) return nullPointer
+        this.table.touch(fields["clusterName"], fields["brokerAddr"], this.now())
         return succeeded
       case RequestCode.QUERY_DATA_VERSION:
         return this.dataVersion(request)
@@ -198,7 +209,7 @@ class NameServer {
 
   private register(request: RemotingCommand, peer: Peer): RemotingReply {
     const { body, extFields: fields } = request
-    const crc = integer(fields, "bodyCrc32") ?? 0
+    const crc = int(fields, "bodyCrc32") ?? 0
     if (crc !== 0 && (body === undefined || RegisterBroker.bodyCrc32(body) !== crc)) {
       return { code: ResponseCode.SYSTEM_ERROR, remark: "crc32 not match" }
     }
@@ -255,6 +266,7 @@ class NameServer {
     const { brokerAddr, clusterName } = request.extFields
     if (brokerAddr === undefined || clusterName === undefined) return nullPointer
     const version = DataVersion.decode(request.body)
+    if (BodyCodec.isViolation(version) && !isMissing(request.body)) return malformed
     const changed = BodyCodec.isViolation(version) || this.table.isChanged(clusterName, brokerAddr, version)
     this.table.touch(clusterName, brokerAddr, this.now())
     const known = this.table.dataVersion(clusterName, brokerAddr)
@@ -286,12 +298,13 @@ class NameServer {
   private systemTopics(): RemotingReply {
     const names = [...this.table.allClusters].flatMap(([name, brokers]) => [name, ...brokers])
     const [address] = [...this.table.allBrokers.values()].flatMap(({ brokerAddrs }) => [...brokerAddrs.values()])
-    return { body: TopicList.encode({ brokerAddr: address, topicList: names }) }
+    return { body: TopicList.encode({ brokerAddr: address, topicList: [...new Set(names)] }) }
   }
 
   private registerTopic(request: RemotingCommand): RemotingReply {
     const route = TopicRouteData.TopicRouteData.decode(request.body)
     const { topic } = request.extFields
+    if (BodyCodec.isViolation(route) && !isMissing(request.body)) return malformed
     if (!BodyCodec.isViolation(route) && topic !== undefined) this.table.registerTopic(topic, route.queueDatas)
     return succeeded
   }
