@@ -145,7 +145,10 @@ describe("topics", () => {
           ["+queue.type=BatchCQ", "attempt to update an unchangeable attribute. key: queue.type"],
           ["+colour=red", "unsupported key: colour"],
           ["-reserve.time", "attempt to delete a nonexistent key: reserve.time"],
-          ["+message.type=LOUD", "value is not in set: [UNSPECIFIED, DELAY, NORMAL, TRANSACTION, FIFO, MIXED]"],
+          [
+            "+message.type=LOUD",
+            "value is not in set: [UNSPECIFIED, MIXED, TRANSACTION, PRIORITY, FIFO, DELAY, LITE, NORMAL]"
+          ],
           ["+reserve.time=-2", "value is not in range(-1, 9223372036854775807)"],
           ["message.type=FIFO", "add/alter attribute format is wrong: message.type"],
           ["message", "delete attribute format is wrong: message"],

@@ -269,6 +269,7 @@ const longLimit = 2n ** 63n
 
 /** A `long`, likewise. What a number does not hold exactly becomes the greatest or least that it does. */
 export const lenientLong = (absent?: string): Reading => (text) => {
+  if (text !== undefined && /^(?:0|-?[1-9]\d{0,14})$/.test(text)) return text
   if (text === undefined || !/^[+-]?\d+$/.test(text)) return absent
   const value = BigInt(text.replace("+", ""))
   if (value >= longLimit || value < -longLimit) return absent
@@ -285,13 +286,16 @@ export const lenientText = (absent: string): Reading => (text) => text ?? absent
 export type Readings = Readonly<Record<string, Reading>>
 
 const read = (fields: ExtFields, readings: Readings): ExtFields => {
-  const result: Record<string, string> = Object.assign(Object.create(null), fields)
+  // A copy only where there is something to change, which is hardly ever.
+  let result: Record<string, string> | undefined = undefined
   for (const name of Object.keys(readings)) {
     const value = readings[name]!(fields[name])
+    if (value === fields[name]) continue
+    result ??= Object.assign(Object.create(null) as Record<string, string>, fields)
     if (value === undefined) delete result[name]
     else result[name] = value
   }
-  return result
+  return result ?? fields
 }
 
 /**

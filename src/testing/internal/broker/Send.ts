@@ -201,16 +201,23 @@ export const queueOf = (core: BrokerCore, header: SendMessageRequestHeader, topi
   return core.pick(topic.writeQueueNums)
 }
 
-const base = (
+const incoming = (
   core: BrokerCore,
   call: Call,
   header: SendMessageRequestHeader,
-  topic: TopicConfig
-): Pick<
-  NewMessage,
-  "bornTimestamp" | "bornHost" | "storeHost" | "reconsumeTimes" | "preparedTransactionOffset" | "sysFlag"
-> => ({
+  topic: TopicConfig,
+  queueId: number,
+  flag: number,
+  body: Uint8Array,
+  all: NewMessage["properties"]
+): NewMessage => ({
+  topic: header.topic,
+  queueId,
+  flag,
   sysFlag: topic.topicFilterType === "MULTI_TAG" ? header.sysFlag | SysFlag.multiTags : header.sysFlag,
+  body,
+  properties: all,
+  stored: undefined,
   bornTimestamp: header.bornTimestamp,
   bornHost: call.peer.address,
   storeHost: core.address,
@@ -309,17 +316,19 @@ export const make = (core: BrokerCore): Handles => {
     if ("refused" in checked) return { ...checked.refused, extFields: sendExtFields(core) }
     const queueId = queueOf(core, header, checked.topic)
     const received = receivedProperties(core, header)
-    const message: NewMessage = {
-      ...base(core, call, header, checked.topic),
-      topic: header.topic,
+    const message = incoming(
+      core,
+      call,
+      header,
+      checked.topic,
       queueId,
-      flag: header.flag,
+      header.flag,
       body,
-      properties: properties(received, {
+      properties(received, {
         [PropertyName.UNIQ_KEY]: received[PropertyName.UNIQ_KEY] ?? uniqKey(),
         [PropertyName.CLUSTER]: core.cluster
       })
-    }
+    )
     const refused = redirect(call, header, message)
     if (refused !== undefined) return { ...refused, extFields: sendExtFields(core) }
     if (checked.topic.attributes["cleanup.policy"] === "COMPACTION" && !message.properties[PropertyName.KEYS]?.trim()) {
@@ -356,9 +365,8 @@ export const make = (core: BrokerCore): Handles => {
     const queueId = queueOf(core, header, checked.topic)
     if (header.topic.length > 127) return illegal(`message topic length too long ${header.topic.length}`)
     if (Names.isRetryTopic(header.topic)) return illegal(`batch request does not support retry group ${header.topic}`)
-    const common = { ...base(core, call, header, checked.topic), topic: header.topic, queueId }
     const received = properties(receivedProperties(core, header), { [PropertyName.CLUSTER]: core.cluster })
-    const whole: NewMessage = { ...common, flag: header.flag, body, properties: received }
+    const whole = incoming(core, call, header, checked.topic, queueId, header.flag, body, received)
     const members = MessageBatch.decode(body)
     if (!Array.isArray(members)) {
       throw new JavaException("java.nio.BufferUnderflowException", "the batch is cut off")
@@ -376,12 +384,9 @@ export const make = (core: BrokerCore): Handles => {
       throw new JavaException("java.lang.RuntimeException", "message body size exceeded")
     }
     const result = core.putBatch(
-      members.map((member): NewMessage => ({
-        ...common,
-        flag: member.flag,
-        body: member.body,
-        properties: member.properties
-      }))
+      members.map((member) =>
+        incoming(core, call, header, checked.topic, queueId, member.flag, member.body, member.properties)
+      )
     )
     return answer(call, result, queueId, whole, undefined)
   }

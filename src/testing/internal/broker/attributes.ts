@@ -19,7 +19,7 @@ const oneOf = (changeable: boolean, ...values: ReadonlyArray<string>): Attribute
 const known: ReadonlyMap<string, Attribute> = new Map<string, Attribute>([
   ["queue.type", oneOf(false, "BatchCQ", "SimpleCQ")],
   ["cleanup.policy", oneOf(false, "COMPACTION", "DELETE")],
-  ["message.type", oneOf(true, "UNSPECIFIED", "DELAY", "NORMAL", "TRANSACTION", "FIFO", "MIXED")],
+  ["message.type", oneOf(true, "UNSPECIFIED", "MIXED", "TRANSACTION", "PRIORITY", "FIFO", "DELAY", "LITE", "NORMAL")],
   ["reserve.time", {
     changeable: true,
     verify: (value) => {
