@@ -62,7 +62,7 @@ export const PullMessageResponseHeader = HeaderCodec.make({
   offsetDelta: HeaderCodec.optional(HeaderCodec.long),
   topicSysFlag: HeaderCodec.optional(HeaderCodec.int),
   groupSysFlag: HeaderCodec.optional(HeaderCodec.int),
-  /** Why reading is forbidden: 1 the group, 2 the topic, 3 the broker, 4 the subscription. */
+  /** What forbids reading: 1 the broker, 2 the group, 3 the topic, 4 broadcasting, 5 the subscription. */
   forbiddenType: HeaderCodec.optional(HeaderCodec.int)
 })
 export interface PullMessageResponseHeader extends HeaderCodec.Type<typeof PullMessageResponseHeader> {}
