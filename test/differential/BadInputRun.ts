@@ -21,7 +21,7 @@ export interface BadInputOptions extends Sides<Addresses> {
   /** What all names begin with. */
   readonly run: string
   /** Only these codes. Default: all. */
-  readonly only?: ReadonlyArray<number> | undefined
+  readonly codes?: ReadonlyArray<number> | undefined
 }
 
 /** A pull or pop that waits is as good as one that is never answered. */
@@ -135,11 +135,11 @@ const runCode = async (
       if (ours === "no answer") ours = await ask(embedded, secondPatience)
       else theirs = await ask(real, secondPatience)
     }
-    const options = { ...outcomes, shared: sharedQueues.has(example.code) }
+    const compared = { ...outcomes, shared: sharedQueues.has(example.code) }
     for (
       const difference of differences(
-        outcomeOf(example.code, ours, options),
-        outcomeOf(example.code, theirs, options)
+        outcomeOf(example.code, ours, compared),
+        outcomeOf(example.code, theirs, compared)
       )
     ) found.push({ ...difference, code: example.code, name })
   }
@@ -157,7 +157,7 @@ export const runBadInput = async (
   let cases = 0
   // One after the other: some answers tell of what other requests did.
   for (const example of catalogue) {
-    if (options.only === undefined || options.only.includes(example.code)) {
+    if (options.codes === undefined || options.codes.includes(example.code)) {
       cases += await runCode(example, options, findings)
     }
   }

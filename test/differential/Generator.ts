@@ -1,4 +1,5 @@
 /** Sequences of requests, from a seed. */
+import { setTimeout as delay } from "node:timers/promises"
 import * as MessageBatch from "../../src/protocol/message/MessageBatch.ts"
 import * as MessageProperties from "../../src/protocol/message/MessageProperties.ts"
 import { javaHashCode } from "../../src/protocol/message/TagsCode.ts"
@@ -90,6 +91,7 @@ export class Generator {
       [14, () => this.send()],
       [3, () => this.sendBatch()],
       [3, () => this.sendDelayed()],
+      [1, () => this.sendAndAwait()],
       [2, () => this.sendHalf()],
       [2, () => this.endTransaction()],
       [2, () => this.sendOdd()],
@@ -159,6 +161,7 @@ export class Generator {
     return this.add({
       name: String(code),
       repeatable: options.repeatable ?? false,
+      settles: (options.fills ?? []).length === 0 && options.shared !== true,
       fills: options.fills ?? [],
       shared: options.shared ?? false,
       run: async (session) => {
@@ -225,7 +228,7 @@ export class Generator {
 
   // ---- topics and groups ----
 
-  private createTopic(name: string, queues: number, perm: number, more: Fields = {}): void {
+  private createTopic(name: string, queues: number, perm: number, more: Fields = {}, isTopic = true): void {
     this.broker(RequestCode.UPDATE_AND_CREATE_TOPIC, {
       topic: name,
       defaultTopic: "TBW102",
@@ -237,7 +240,7 @@ export class Generator {
       order: "false",
       ...more
     })
-    if (!this.topics.some((topic) => topic.name === name)) this.topics.push({ name, queues })
+    if (isTopic && !this.topics.some((topic) => topic.name === name)) this.topics.push({ name, queues })
   }
 
   private topicAdmin(): void {
@@ -264,7 +267,7 @@ export class Generator {
           )
       ],
       [1, () => this.createTopic(this.topics[0]!.name, this.topics[0]!.queues, random.pick([6, 4, 2]))],
-      [1, () => this.createTopic(random.pick(["SCHEDULE_TOPIC_XXXX", "with blank", ""]), 1, 6)],
+      [1, () => this.createTopic(random.pick(["SCHEDULE_TOPIC_XXXX", "with blank", ""]), 1, 6, {}, false)],
       [1, () =>
         void this.broker(RequestCode.UPDATE_AND_CREATE_TOPIC_LIST, {}, {
           body: JSON.stringify({
@@ -381,7 +384,10 @@ export class Generator {
     const { random } = this
     const topic = this.topic()
     const { key, text, uniqKey } = this.properties()
-    const queueId = this.queueId(topic)
+    // Which of several queues a broker picks is its own affair, and so is all that follows from it.
+    const queueId = random.chance(3) && topic === this.topics[0] && topic.queues === 1
+      ? "-1"
+      : String(random.chance(97) ? random.below(topic.queues) : random.pick([topic.queues, 100]))
     const { bind, note } = this.noting(topic.name)
     const isV1 = random.chance(20)
     const id = this.broker(
@@ -392,8 +398,7 @@ export class Generator {
       { body: this.body(), fills: [[topic.name, Number(queueId)]], note }
     )
     bind(id)
-    // Which queue a broker picks is its own affair, and offsets in it are too.
-    if (Number(queueId) >= 0) this.sends.push({ id, topic: topic.name, uniqKey, key })
+    this.sends.push({ id, topic: topic.name, uniqKey, key })
   }
 
   private sendBatch(): void {
@@ -444,6 +449,43 @@ export class Generator {
     this.timed.push({ id, topic: topic.name, uniqKey, key })
   }
 
+  /** One that is delivered while we wait, and what it is then. */
+  private sendAndAwait(): void {
+    const topic = this.topics[this.random.below(2)]!
+    const queueId = this.random.below(topic.queues)
+    const { text } = this.properties(this.random.pick<Fields>([{ DELAY: "1" }, { TIMER_DELAY_MS: "1100" }]))
+    const send: Request = {
+      code: RequestCode.SEND_MESSAGE_V2,
+      extFields: this.v2(topic.name, String(queueId), text),
+      body: this.body()
+    }
+    const fields = this.pullFields(topic.name, String(queueId), {
+      consumerGroup: this.groups[0]!,
+      sysFlag: "4",
+      subscription: "*",
+      expressionType: "TAG",
+      maxMsgNums: "32"
+    })
+    this.add({
+      name: "310 with a short delay, 11",
+      repeatable: false,
+      settles: true,
+      fills: [],
+      shared: true,
+      run: async (session) => {
+        const before = await session.maxOffset(topic.name, queueId)
+        const sent = await session.client(0).ask(send)
+        if (before === undefined || typeof sent === "string" || sent.code !== 0) return [[send, sent]]
+        for (let attempt = 0; attempt < 100; attempt++) {
+          if ((await session.maxOffset(topic.name, queueId)) !== before) break
+          await delay(50)
+        }
+        const request: Request = { code: RequestCode.PULL_MESSAGE, extFields: { ...fields, queueOffset: before } }
+        return [[send, sent], [request, await session.client(0).ask(request)]]
+      }
+    })
+  }
+
   private sendHalf(): void {
     const topic = this.topic()
     const group = this.random.pick(this.producerGroups)
@@ -480,7 +522,11 @@ export class Generator {
           transactionId: half.uniqKey
         }
       },
-      { fills: [0, 1, 2, 3].map((queueId) => [half.topic, queueId] as const), timeout: 300 }
+      {
+        fills: [0, 1, 2, 3].map((queueId) => [half.topic, queueId] as const),
+        // "Unknown" is not answered.
+        timeout: outcome === "0" ? 100 : 5_000
+      }
     )
   }
 
@@ -542,6 +588,7 @@ export class Generator {
     this.add({
       name: "oneway 310",
       repeatable: false,
+      settles: false,
       fills: [[topic.name, queueId]],
       shared: false,
       run: (session) => {
@@ -599,6 +646,7 @@ export class Generator {
     this.add({
       name: "11 that waits, 310",
       repeatable: false,
+      settles: true,
       fills: [[topic.name, queueId]],
       shared: false,
       run: async (session) => {
@@ -887,17 +935,17 @@ export class Generator {
   }
 
   private popStep(fields: Fields): void {
+    // Where it begins, and so what it gets when that is not all, is chance.
+    const all = fields["queueId"] === "-1" ? { ...fields, maxMsgNums: "32" } : fields
     let step = -1
-    step = this.broker(RequestCode.POP_MESSAGE, fields, {
+    step = this.broker(RequestCode.POP_MESSAGE, all, {
       note: (session, _request, answer) => session.notePopped(step, fields, answer)
     })
     this.pops.push(step)
   }
 
   private pop(): void {
-    const fields = this.popFields()
-    // Where it begins, and so what it gets when that is not all, is chance.
-    this.popStep(fields["queueId"] === "-1" ? { ...fields, maxMsgNums: "32" } : fields)
+    this.popStep(this.popFields())
   }
 
   private popThatWaits(): void {

@@ -86,7 +86,10 @@ const remarkOf = (remark: string | undefined, options: Options): string | null =
   if (remark === undefined || remark === "" || remark === "not set any response code") return null
   if (isException(remark)) return "<exception>"
   // Lines after the first point to the documentation.
-  return text(remark, options).replace(/\s*See https?:\S+ for further details\.?/g, "").trim()
+  return text(remark, options).replace(/(by offset failed|by the offset), \d+/, "$1, <position>").replace(
+    /\s*See https?:\S+ for further details\.?/g,
+    ""
+  ).trim()
 }
 
 const sorted = (values: ReadonlyArray<Plain>): ReadonlyArray<Plain> =>
@@ -107,6 +110,8 @@ const figures: Readonly<Record<string, string>> = {
   clientAddr: "<client>",
   remoteIP: "<client>"
 }
+
+const unsteady: ReadonlySet<string> = new Set(["<rate>", "<count>", "<version>"])
 
 /** Members whose own members are named by whoever made them. */
 const tables: ReadonlySet<string> = new Set([
@@ -155,7 +160,7 @@ class Normalizer {
       const one = value[key]
       if (one === null || one === undefined || (table && !this.isShown(key))) continue
       const number = table ? undefined : figures[key]
-      result[text(key, this.options)] = number !== undefined && (number === "<rate>" || (one !== 0 && one !== -1))
+      result[text(key, this.options)] = number !== undefined && (unsteady.has(number) || (one !== 0 && one !== -1))
         ? number
         : this.value(one, this.listing && !table && tables.has(key))
     }
@@ -184,6 +189,8 @@ const extField = (name: string, value: string, options: Options): Plain => {
       ? value
       : [handle.topic, handle.brokerName, handle.uniqKey, text(String(handle.deliverTimestamp), options)]
   }
+  // Of messages in order it is counted from the first pop on, in milliseconds.
+  if (name === "invisibleTime" && Number(value) % 1_000 !== 0) return "<duration>"
   if (name === "indexLastUpdatePhyoffset") return value === "0" ? value : "<position>"
   // How far a version has come is nobody else's.
   if (name === "version") return "<version>"

@@ -9,7 +9,7 @@ import type { Step } from "./Step.ts"
 import type { Request } from "./Wire.ts"
 
 /** How often, and how long apart in milliseconds, a real broker is asked until it shows what it has stored. */
-const attempts = 60
+const attempts = 40
 const pause = (attempt: number): Promise<void> => delay(attempt < 5 ? 2 : attempt < 20 ? 10 : 50)
 
 /** Differences that a step showed. */
@@ -51,8 +51,6 @@ const settle = async (dirty: Queues, sessions: Sides<Session>): Promise<void> =>
   }))
 }
 
-const isSend = (step: Step): boolean => step.fills.length > 0 || step.shared
-
 export const run = async (steps: ReadonlyArray<Step>, options: RunOptions): Promise<RunResult> => {
   const { embedded, isKnown, prefix, real, stopAtFirst } = options
   const sessions = { embedded: await Session.open(embedded), real: await Session.open(real) }
@@ -85,7 +83,7 @@ export const run = async (steps: ReadonlyArray<Step>, options: RunOptions): Prom
 
   try {
     for (const step of steps) {
-      if (!isSend(step)) await settle(dirty, sessions)
+      if (step.settles) await settle(dirty, sessions)
       let [ours, theirs] = await Promise.all([step.run(sessions.embedded), step.run(sessions.real)])
       let found = compare(step, ours, theirs)
       for (let attempt = 0; step.repeatable && found.some((one) => !isKnown(one)) && attempt < attempts; attempt++) {

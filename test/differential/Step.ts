@@ -10,6 +10,8 @@ export interface Step {
   readonly run: (session: Session) => Promise<ReadonlyArray<Exchange>>
   /** Whether asking again changes nothing: it is then repeated until both agree, up to a limit. */
   readonly repeatable: boolean
+  /** Whether all that was stored has to show in its queues before. */
+  readonly settles: boolean
   /** Queues that show later what it stored. A negative id: whichever the answer names. */
   readonly fills: ReadonlyArray<readonly [topic: string, queueId: number]>
   /** Whether its messages lie in a queue of everybody: where in it, no two sides agree. */

@@ -103,11 +103,11 @@ export const make = (core: BrokerCore): Handles => {
   }
 
   const unregister = (call: Call): RemotingReply => {
-    const { consumerGroup, producerGroup } = headerOf(UnregisterClientRequestHeader, call, {
+    const { clientID, consumerGroup, producerGroup } = headerOf(UnregisterClientRequestHeader, call, {
       clientID: lenientText("")
     })
     const { channelId } = call.peer
-    if (producerGroup !== undefined) clients.unregisterProducer(producerGroup, channelId)
+    if (producerGroup !== undefined) clients.unregisterProducer(producerGroup, channelId, clientID)
     if (consumerGroup !== undefined) {
       const config = store.groups.find(consumerGroup, settings)
       clients.unregisterConsumer(consumerGroup, channelId, config?.notifyConsumerIdsChangedEnable ?? true)

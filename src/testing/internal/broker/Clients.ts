@@ -42,7 +42,11 @@ export class Clients {
   /** Members of a consumer group came or went, or its subscriptions changed: its clients are to be told. */
   onChange: ((group: string, clients: ReadonlyArray<Client>) => void) | undefined = undefined
   private readonly producerGroups = new Map<string, Map<string, Client>>()
+  /** Producers by their ids (RocketMQ 5.3.3 `ProducerManager.clientChannelTable`). */
+  private readonly byClientId = new Map<string, Client>()
   private readonly consumerGroups = new Map<string, Group>()
+  /** Groups by topics that they subscribe to, or did (RocketMQ 5.3.3 `ConsumerManager.topicGroupTable`). */
+  private readonly topicGroups = new Map<string, Set<string>>()
   /** Subscriptions that requests brought with them, of groups without heartbeats. */
   private readonly compensated = new Map<string, Map<string, SubscriptionData>>()
   private readonly now: () => number
@@ -56,13 +60,21 @@ export class Clients {
     const clients = this.producerGroups.get(group) ?? new Map<string, Client>()
     this.producerGroups.set(group, clients)
     const present = clients.get(client.peer.channelId)
-    if (present === undefined) clients.set(client.peer.channelId, client)
-    else present.heard = this.now()
+    if (present === undefined) {
+      clients.set(client.peer.channelId, client)
+      this.byClientId.set(client.clientId, client)
+    } else present.heard = this.now()
   }
 
-  unregisterProducer(group: string, channelId: string): void {
+  /** @param clientId what it says that it is. Default: what it said when it came */
+  unregisterProducer(group: string, channelId: string, clientId?: string): void {
     const clients = this.producerGroups.get(group)
-    if (clients?.delete(channelId) === true && clients.size === 0) this.producerGroups.delete(group)
+    if (clients === undefined) return
+    const client = clients.get(channelId)
+    clients.delete(channelId)
+    // It is not found any more, although it may be in other groups.
+    this.byClientId.delete(clientId ?? client?.clientId ?? "")
+    if (clients.size === 0) this.producerGroups.delete(group)
   }
 
   /** @param subscriptions `undefined` leaves those that are known. */
@@ -75,6 +87,9 @@ export class Clients {
   ): void {
     const info = this.consumerGroups.get(group) ?? new Group()
     this.consumerGroups.set(group, info)
+    for (const { topic } of subscriptions ?? []) {
+      this.topicGroups.set(topic, (this.topicGroups.get(topic) ?? new Set()).add(group))
+    }
     Object.assign(info, {
       consumeType: traits.consumeType,
       messageModel: traits.messageModel,
@@ -92,7 +107,7 @@ export class Clients {
     const info = this.consumerGroups.get(group)
     if (info === undefined) return
     info.clients.delete(channelId)
-    if (info.clients.size === 0) this.consumerGroups.delete(group)
+    if (info.clients.size === 0) this.forget(group, info)
     if (notify) this.changed(group, info)
   }
 
@@ -112,7 +127,10 @@ export class Clients {
       for (const client of [...clients.values()]) {
         if (client.heard >= before) continue
         late.add(client)
-        this.unregisterProducer(group, client.peer.channelId)
+        const { channelId } = client.peer
+        // Unless it has come back over another channel.
+        const isNewest = this.byClientId.get(client.clientId)?.peer.channelId === channelId
+        this.unregisterProducer(group, channelId, isNewest ? client.clientId : "")
       }
     }
     for (const [group, info] of [...this.consumerGroups]) {
@@ -121,7 +139,7 @@ export class Clients {
         late.add(client)
         info.clients.delete(channelId)
       }
-      if (info.clients.size === 0) this.consumerGroups.delete(group)
+      if (info.clients.size === 0) this.forget(group, info)
     }
     for (const client of late) client.peer.close()
   }
@@ -157,10 +175,8 @@ export class Clients {
 
   /** The producer that has that id, whatever its group. */
   producer(clientId: string): Client | undefined {
-    for (const clients of this.producerGroups.values()) {
-      for (const client of clients.values()) if (client.clientId === clientId && client.peer.isOpen()) return client
-    }
-    return undefined
+    const client = this.byClientId.get(clientId)
+    return client?.peer.isOpen() === true ? client : undefined
   }
 
   /** The consumer of the group that has that id. */
@@ -182,9 +198,18 @@ export class Clients {
     topics.set(topic, subscription)
   }
 
-  /** Groups whose members subscribe to the topic. */
+  /** Groups whose members subscribe to the topic, or did at first: RocketMQ forgets what they subscribe to in the end. */
   groupsOf(topic: string): ReadonlyArray<string> {
-    return [...this.consumerGroups].filter(([, info]) => info.subscriptions.has(topic)).map(([group]) => group)
+    return [...this.topicGroups.get(topic) ?? []]
+  }
+
+  private forget(group: string, info: Group): void {
+    this.consumerGroups.delete(group)
+    for (const topic of info.subscriptions.keys()) {
+      const groups = this.topicGroups.get(topic)
+      groups?.delete(group)
+      if (groups?.size === 0) this.topicGroups.delete(topic)
+    }
   }
 
   private changed(group: string, info: Group): void {

@@ -106,7 +106,7 @@ export const start = (core: BrokerCore): void => {
 }
 
 /**
- * The message as it goes to its real topic. What is stored keeps the properties that it waited with, as in RocketMQ 5.3.3:
+ * The message as it goes to its real topic. What is stored keeps the properties that it waited with, as in RocketMQ 5.5.0:
  * `changes` count on the way alone.
  */
 export const redeliver = (

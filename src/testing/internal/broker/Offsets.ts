@@ -50,9 +50,9 @@ export const make = (core: BrokerCore): Handles => {
         remark: "Not found, do not set to zero, maybe this group boot first"
       }
     }
-    const queue = store.findQueue(topic, queueId)
+    const queue = store.queue(topic, queueId)
     // A new group begins at the first message of a young topic.
-    if (queue !== undefined && queue.minOffset <= 0 && queue.maxOffset > 0) return offsetReply(0)
+    if (queue.minOffset <= 0 && queue.maxOffset > 0) return offsetReply(0)
     return {
       code: ResponseCode.QUERY_NOT_FOUND,
       remark: "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first"
@@ -95,8 +95,7 @@ export const make = (core: BrokerCore): Handles => {
 
   const earliest = (call: Call): RemotingReply => {
     const { queueId, topic } = headerOf(GetEarliestMsgStoretimeRequestHeader, call)
-    const queue = store.findQueue(topic, queueId)
-    const timestamp = queue === undefined ? -1 : store.storeTimestampIn(topic, queueId, queue.minOffset)
+    const timestamp = store.storeTimestampIn(topic, queueId, store.queue(topic, queueId).minOffset)
     return { extFields: { timestamp: String(timestamp) } }
   }
 
@@ -115,7 +114,8 @@ export const make = (core: BrokerCore): Handles => {
     }
     for (const [queueId, offset] of store.offsets.ofGroup(compareGroup, topic) ?? []) {
       const other = least.get(queueId)
-      if (other !== undefined && other > offset) least.set(queueId, unreachable)
+      if (other === undefined) throw new JavaException("java.lang.NullPointerException", `no queue ${queueId}`)
+      if (other > offset) least.set(queueId, unreachable)
     }
     return { body: QueryCorrectionOffsetBody.encode({ correctionOffsets: least }) }
   }
@@ -138,11 +138,11 @@ export const make = (core: BrokerCore): Handles => {
     [RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, search],
     [RequestCode.GET_MAX_OFFSET, (call) => {
       const { queueId, topic } = headerOf(GetMaxOffsetRequestHeader, call)
-      return offsetReply(store.findQueue(topic, queueId)?.maxOffset ?? 0)
+      return offsetReply(store.queue(topic, queueId).maxOffset)
     }],
     [RequestCode.GET_MIN_OFFSET, (call) => {
       const { queueId, topic } = headerOf(GetMinOffsetRequestHeader, call)
-      return offsetReply(store.findQueue(topic, queueId)?.minOffset ?? 0)
+      return offsetReply(store.queue(topic, queueId).minOffset)
     }],
     [RequestCode.GET_EARLIEST_MSG_STORETIME, earliest],
     [RequestCode.QUERY_CORRECTION_OFFSET, correction],

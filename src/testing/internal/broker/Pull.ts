@@ -152,9 +152,10 @@ export const make = (core: BrokerCore): Handles => {
 
   /** The subscription that the pull brings with it. */
   const brought = (
-    { consumerGroup, expressionType, subVersion, subscription: expression, topic }: PullMessageRequestHeader
+    { consumerGroup, expressionType, subscription: expression, topic }: PullMessageRequestHeader
   ): { readonly refused: RemotingReply } | { readonly subscription: SubscriptionData } => {
-    const subscription = fromRequest(topic, expression, expressionType, subVersion)
+    // The version that it says is not looked at.
+    const subscription = fromRequest(topic, expression, expressionType, core.now())
     if (subscription === undefined) {
       return {
         refused: {

@@ -79,6 +79,8 @@ const end = (core: BrokerCore, call: Call): RemotingReply | undefined => {
       [PropertyName.REAL_QID]: undefined,
       [PropertyName.TRAN_MSG]: undefined
     }),
+    // Where it was to go is not told any more, since RocketMQ 5.5.0.
+    stored: properties(half.properties, { [PropertyName.REAL_TOPIC]: undefined, [PropertyName.REAL_QID]: undefined }),
     sysFlag: SysFlag.withTransactionType(half.sysFlag, SysFlag.transactionCommit),
     preparedTransactionOffset: header.commitLogOffset
   }
