@@ -1,30 +1,28 @@
 /**
- * What callers saw joined with what servers did: the one judge of a run.
+ * What callers saw joined with what the broker stored: the one judge of a run.
  *
- * Requests are numbered from 0. Each costs two bytes, so that minutes of full
+ * Messages are numbered from 0. Each costs two bytes, so that minutes of full
  * load fit in a few megabytes.
  */
 import type { Outcome } from "effect-rocketmq/remoting/RemotingError"
 
-/** What became of a request at its caller. */
+/** What became of a message at its caller. */
 const Fate = { Pending: 0, Acknowledged: 1, NotSent: 2, NotProcessed: 3, Unknown: 4 } as const
 
-/** In a byte of `executions`: how often a handler was entered, and whether one came to its end. */
-const countMask = 0x7f
-const completedBit = 0x80
+const maxTimes = 0xff
 
 /** The numbers of one run. */
 export interface Verdict {
   readonly requests: number
-  /** Every request whose caller got an error, those with an unknown outcome included. */
+  /** Every message whose caller got an error, those with an unknown outcome included. */
   readonly failed: number
-  /** Failed, and nobody can say whether the server executed it. */
+  /** Failed, and the caller cannot say whether it is stored. */
   readonly unknown: number
-  /** Acknowledged but not executed, or never settled. */
+  /** Acknowledged but not stored, or never settled. */
   readonly lost: number
-  /** Executed more than once. */
+  /** Stored more than once. */
   readonly duplicated: number
-  /** Reported as not executed, and executed all the same. */
+  /** Reported as not stored, and stored all the same. */
   readonly misreported: number
   /** Longest time between a call and its result, in milliseconds. */
   readonly maxLatencyMs: number
@@ -32,35 +30,24 @@ export interface Verdict {
 
 export class History {
   requests = 0
-  acknowledged = 0
   failed = 0
   unknown = 0
   maxLatencyMs = 0
   private fates = new Uint8Array(65_536)
-  private executions = new Uint8Array(65_536)
+  /** How often a message is stored. */
+  private times = new Uint8Array(65_536)
 
-  /** A caller makes a request. Returns its number. */
+  /** A caller sends a message. Returns its number. */
   submitted(): number {
     if (this.requests === this.fates.length) {
       this.fates = grown(this.fates)
-      this.executions = grown(this.executions)
+      this.times = grown(this.times)
     }
     return this.requests++
   }
 
-  /** A server begins to execute a request. */
-  begun(id: number): void {
-    if ((this.executions[id] & countMask) < countMask) this.executions[id]++
-  }
-
-  /** A server has executed a request and is about to acknowledge it. */
-  completed(id: number): void {
-    this.executions[id] |= completedBit
-  }
-
-  /** A caller got its answer. */
-  succeeded(id: number, latencyMs: number): void {
-    this.acknowledged++
+  /** A caller got its acknowledgement. */
+  acknowledged(id: number, latencyMs: number): void {
     this.settled(id, Fate.Acknowledged, latencyMs)
   }
 
@@ -71,16 +58,20 @@ export class History {
     this.settled(id, Fate[outcome], latencyMs)
   }
 
-  /** To be asked when nothing is on its way any more. */
+  /** The broker has the message; once more with each call. */
+  stored(id: number): void {
+    if (this.times[id] < maxTimes) this.times[id]++
+  }
+
+  /** To be asked when the store was read. */
   verdict(): Verdict {
     let lost = 0
     let duplicated = 0
     let misreported = 0
     for (let id = 0; id < this.requests; id++) {
       const fate = this.fates[id]
-      const times = this.executions[id] & countMask
-      const completed = (this.executions[id] & completedBit) !== 0
-      if (fate === Fate.Pending || (fate === Fate.Acknowledged && !completed)) lost++
+      const times = this.times[id]
+      if (fate === Fate.Pending || (fate === Fate.Acknowledged && times === 0)) lost++
       if (times > 1) duplicated++
       if (times > 0 && (fate === Fate.NotSent || fate === Fate.NotProcessed)) misreported++
     }

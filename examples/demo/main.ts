@@ -1,14 +1,14 @@
 /**
- * Rolling restarts under load, on real sockets: three servers behind a load
- * balancer, one client with 64 requests in flight, and every server restarted
- * in turn, in three ways.
+ * Rolling restarts under load, on real sockets: a producer with 64 messages in
+ * flight, three proxies behind a load balancer, and a broker behind them, all
+ * but the producer embedded; every proxy is restarted in turn, in three ways.
  *
  *     npm run demo                     a live screen, or plain lines where there is no terminal
  *     npm run demo -- --json           one line of JSON, for scripts
- *     npm run demo -- --rounds 10      restart every server ten times instead of three
+ *     npm run demo -- --rounds 10      restart every proxy ten times instead of three
  *
- * It fails when a request is lost or executed twice, and when one fails
- * although the servers drained and the client moved on.
+ * It fails when an acknowledged message is not stored, when one is stored
+ * twice, and when one fails although the proxies drained and the client moved on.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
@@ -42,16 +42,16 @@ const problemsOf = (results: ReadonlyArray<Result>): ReadonlyArray<string> =>
     const { duplicated, failed, lost, misreported } = results[index]
     const problem = (count: number, what: string) => count === 0 ? [] : [`${scenario.title}: ${count} ${what}`]
     return [
-      ...problem(lost, "requests lost"),
-      ...problem(duplicated, "requests executed twice"),
-      ...problem(misreported, "requests executed, though their callers were told they were not"),
-      ...(scenario.key === "drain" ? problem(failed, "requests failed") : [])
+      ...problem(lost, "messages lost"),
+      ...problem(duplicated, "messages stored twice"),
+      ...problem(misreported, "messages stored, though their callers were told they were not"),
+      ...(scenario.key === "drain" ? problem(failed, "messages failed") : [])
     ]
   })
 
 const legend: ReadonlyArray<string> = [
-  "failed    the caller got an error; unknown: of those, perhaps executed",
-  "lost      acknowledged but not executed, or never settled",
+  "failed    the caller got an error; unknown: of those, perhaps stored",
+  "lost      acknowledged but not stored, or never settled",
   "swaps     connections replaced after GO_AWAY, by how many connects: hops"
 ]
 

@@ -1,19 +1,15 @@
-/** One run: a fleet, a client, load, and every server restarted in turn, round after round. */
-import * as Reconnection from "effect-rocketmq/remoting/Reconnection"
+/** One run: a fleet, a producer, load, and every server restarted in turn, round after round. */
 import * as RemotingClient from "effect-rocketmq/remoting/RemotingClient"
-import * as ResponseFutures from "effect-rocketmq/remoting/ResponseFutures"
-import * as Transport from "effect-rocketmq/remoting/Transport"
+import * as TestRocketMQ from "effect-rocketmq/testing/TestRocketMQ"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { Verdict } from "./history.ts"
 import { History } from "./history.ts"
 import * as Load from "./load.ts"
 import { Moves } from "./moves.ts"
 import type { Screen, View } from "./screen.ts"
-import { makeFleet, refusedBy } from "./servers.ts"
+import { makeFleet, options, readStore } from "./servers.ts"
 
 export interface Scenario {
   readonly key: "drain" | "drainWithoutGoAway" | "abrupt"
@@ -36,7 +32,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
   {
     key: "drainWithoutGoAway",
     title: "go-away off",
-    explanation: "servers answer GO_AWAY, and callers get it as an error",
+    explanation: "servers answer GO_AWAY, the client stays, and callers get it as an error",
     graceful: true,
     goAwayEnabled: false
   },
@@ -64,14 +60,18 @@ export interface Result extends Verdict {
 /** Load before the first restart and after the last one. */
 const calmMillis = 300
 
-const clientOf = (scenario: Scenario) =>
-  RemotingClient.layerNoDeps({ metrics: false }).pipe(
-    Layer.provide([
-      Transport.layer,
-      ResponseFutures.layer,
-      Reconnection.layerWith({ goAwayEnabled: scenario.goAwayEnabled })
-    ])
-  )
+/** What is embedded, and its client. No message is sent twice, whatever becomes of the first attempt. */
+const layerOf = (scenario: Scenario) =>
+  TestRocketMQ.layerTcp({
+    ...options,
+    reconnection: { goAwayEnabled: scenario.goAwayEnabled },
+    producer: {
+      delivery: "atMostOnce",
+      retries: 0,
+      // A producer that is answered GO_AWAY tries again: here, until before the server has stopped.
+      timeout: scenario.goAwayEnabled ? "3 seconds" : "300 millis"
+    }
+  })
 
 /** Runs a scenario. Everything it starts has ended when it has. */
 export const run = (scenario: Scenario, position: string, rounds: number, screen: Screen) =>
@@ -80,9 +80,8 @@ export const run = (scenario: Scenario, position: string, rounds: number, screen
     const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
     const history = new History()
     const moves = new Moves(screen.note)
-    const fleet = yield* makeFleet(history, screen.note)
-    // Made after the servers, so that it is closed before them.
-    const client = Context.get(yield* Layer.build(clientOf(scenario)), RemotingClient.RemotingClient)
+    const client = yield* RemotingClient.RemotingClient
+    const fleet = yield* makeFleet(screen.note, (server) => moves.answered(server, now()))
     yield* Effect.forkScoped(
       Stream.runForEach(client.events, (event) => Effect.sync(() => moves.event(event, now()))),
       { startImmediately: true }
@@ -90,17 +89,19 @@ export const run = (scenario: Scenario, position: string, rounds: number, screen
     let round = 1
 
     const look = Effect.gen(function*() {
-      const { byTarget } = yield* fleet.balancer.connections
       const stats = yield* client.stats
-      const servers = yield* Effect.forEach(fleet.servers, (server) =>
-        Effect.map(refusedBy(server), (refused) => ({
-          name: server.name,
-          address: server.address,
-          state: server.state,
-          connections: byTarget.get(server.address) ?? 0,
-          executed: server.executed,
-          refused
-        })))
+      const servers = yield* Effect.forEach(fleet.servers, (one) =>
+        Effect.gen(function*() {
+          const { goAways, requests } = yield* one.server.stats
+          return {
+            name: one.name,
+            address: one.server.address,
+            state: one.server.state,
+            connections: yield* fleet.connections(one),
+            executed: requests,
+            refused: goAways
+          }
+        }))
       return {
         round,
         rounds,
@@ -115,7 +116,7 @@ export const run = (scenario: Scenario, position: string, rounds: number, screen
     })
 
     yield* screen.begin({ title: scenario.title, explanation: scenario.explanation, position }, look)
-    const stop = yield* Load.start(client, fleet.balancer.address, history, (server) => moves.answered(server, now()))
+    const stop = yield* Load.start(history)
     yield* Effect.sleep(calmMillis)
     for (; round <= rounds; round++) {
       for (const server of fleet.servers) yield* fleet.restart(server, scenario.graceful)
@@ -123,8 +124,9 @@ export const run = (scenario: Scenario, position: string, rounds: number, screen
     round = rounds
     yield* Effect.sleep(calmMillis)
     yield* stop
+    yield* readStore(history)
     const { goAways, hops, swaps } = yield* client.stats
     const result: Result = { ...history.verdict(), goAways, swaps, hops, connects: moves.connects }
     screen.finished({ title: scenario.title, ...result })
     return result
-  }).pipe(Effect.scoped)
+  }).pipe(Effect.scoped, Effect.provide(layerOf(scenario)))

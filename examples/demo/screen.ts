@@ -70,7 +70,7 @@ const headings: ReadonlyArray<readonly [string, string]> = [
   ["", "failed"],
   ["", "unknown"],
   ["", "lost"],
-  ["executed", "twice"],
+  ["stored", "twice"],
   ["", "swaps"],
   ["", "hops"],
   ["slowest", "request"]

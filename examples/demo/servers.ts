@@ -1,143 +1,100 @@
-/** Servers that drain, stop and start again, and the load balancer in front of them. */
+/** An embedded RocketMQ: a broker, and three proxies behind one address that drain, stop and start again. */
 import type { ListenFailed } from "effect-rocketmq/remoting/RemotingError"
-import * as RemotingServer from "effect-rocketmq/remoting/RemotingServer"
-import * as Transport from "effect-rocketmq/remoting/Transport"
-import * as LoadBalancer from "effect-rocketmq/testing/LoadBalancer"
+import * as EmbeddedRocketMQ from "effect-rocketmq/testing/EmbeddedRocketMQ"
+import * as Fault from "effect-rocketmq/testing/Fault"
+import type * as TestRocketMQ from "effect-rocketmq/testing/TestRocketMQ"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
-import * as Scope from "effect/Scope"
+import * as Fiber from "effect/Fiber"
 import type { History } from "./history.ts"
 
-/** SEND_MESSAGE_V2: executing it twice would do harm, so the client never repeats it on a guess. */
-export const sendMessage = 310
+/** Where the messages go. */
+export const topic = "demo"
 
-/** Executing a request takes up to so long. */
-const handlerMillis = 20
+/** The broker takes so long for a message. */
+const sendMillis = 10
 
-/** How long a server answers GO_AWAY before it stops. */
+/** How long a proxy answers GO_AWAY before it stops. */
 const shutdownWaitMillis = 600
 
-/** The load balancer finds out so much later that a server is going or gone, as health checks do. */
+/** The load balancer finds out so much later that a proxy is going, as health checks do. */
 const deregisterMillis = 200
 
 /** From stop to start. */
 const downMillis = 100
 
-/** From the start of one server to the restart of the next. */
+/** From the start of one proxy to the restart of the next. */
 const pauseMillis = 100
 
-/** One life of a server, from start to stop. */
-interface Life {
-  readonly service: RemotingServer.Service
-  readonly scope: Scope.Closeable
+/** What is embedded. */
+export const options: TestRocketMQ.Options = {
+  topics: [topic],
+  proxies: 3,
+  balance: "random",
+  shutdownWaitTime: shutdownWaitMillis
 }
 
-/** One server through all its restarts. */
+/** One proxy, as the screen calls it. */
 export interface DemoServer {
   readonly name: string
-  address: string
-  state: "serving" | "draining" | "stopped"
-  life: Life | undefined
-  executed: number
-  /** Requests answered with GO_AWAY in the lives before this one. */
-  refusedBefore: number
+  readonly server: EmbeddedRocketMQ.Server
 }
 
-/** Three servers behind one address. */
+/** Three proxies behind one address. */
 export interface Fleet {
   readonly servers: ReadonlyArray<DemoServer>
-  readonly balancer: LoadBalancer.LoadBalancer
-  /** Drains a server, or stops it at once, and brings it back. */
-  readonly restart: (
-    server: DemoServer,
-    graceful: boolean
-  ) => Effect.Effect<void, LoadBalancer.LoadBalancerError | ListenFailed>
+  /** Open connections to a proxy. */
+  readonly connections: (one: DemoServer) => Effect.Effect<number>
+  /** Drains a proxy, or stops it at once, and brings it back. */
+  readonly restart: (one: DemoServer, graceful: boolean) => Effect.Effect<void, ListenFailed>
 }
 
-/** Listens on a port, or on any other when somebody has taken it meanwhile. */
-const listen = (port: number) => {
-  const on = (wanted: number) =>
-    RemotingServer.make({ port: wanted, shutdownWaitTime: shutdownWaitMillis, metrics: false }).pipe(
-      Effect.provideService(Transport.Transport, Transport.make())
-    )
-  return Effect.catchTag(on(port), "ListenFailed", (error) => port === 0 ? Effect.fail(error) : on(0))
-}
-
-/** Executes requests: takes its time, then says who it is. */
-const serve = (server: DemoServer, history: History, service: RemotingServer.Service) => {
-  const answer = { remark: server.name }
-  return service.handle(
-    sendMessage,
-    Effect.fnUntraced(function*(request) {
-      const id = Number(request.extFields["id"])
-      history.begun(id)
-      yield* Effect.sleep((yield* Random.next) * handlerMillis)
-      history.completed(id)
-      server.executed++
-      return answer
-    })
+/** The fleet of the embedded RocketMQ, whose broker takes its time. `answered` is told which proxy answers a send. */
+export const makeFleet = Effect.fnUntraced(function*(
+  note: (text: string) => void,
+  answered: (server: string) => void
+) {
+  const rocketmq = yield* EmbeddedRocketMQ.EmbeddedRocketMQ
+  yield* rocketmq.broker().inject(Fault.slow(sendMillis, { codes: Fault.sends }))
+  const servers = rocketmq.proxies.map((server, index): DemoServer => ({ name: "ABC"[index], server }))
+  const names = new Map(servers.map(({ name, server }) => [server.name, name]))
+  const codes = new Set(Fault.sends)
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      rocketmq.journal.listen((entry) => {
+        const name = names.get(entry.server)
+        if (name !== undefined && entry.outcome === "Answered" && codes.has(entry.code)) answered(name)
+      })
+    ),
+    (unlisten) => Effect.sync(unlisten)
   )
-}
+  const balancer = rocketmq.balancer!
 
-const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1))
-
-/** Starts the fleet; it ends with the current scope. */
-export const makeFleet = Effect.fnUntraced(function*(history: History, note: (text: string) => void) {
-  const fleetScope = yield* Effect.scope
-
-  const start = Effect.fnUntraced(function*(server: DemoServer) {
-    const scope = yield* Scope.fork(fleetScope)
-    const service = yield* Scope.provide(
-      Effect.tap(listen(portOf(server.address)), (listening) => serve(server, history, listening)),
-      scope
-    )
-    server.life = { service, scope }
-    server.address = service.address
-    server.state = "serving"
+  const stop = Effect.fnUntraced(function*({ name, server }: DemoServer, graceful: boolean) {
+    if (graceful) note(`server ${name} drains: it answers GO_AWAY for ${shutdownWaitMillis} ms`)
+    yield* graceful ? server.drain : server.stop
+    note(`server ${name} has stopped`)
   })
 
-  const stop = Effect.fnUntraced(function*(server: DemoServer, graceful: boolean) {
-    const { life } = server
-    if (life === undefined) return
-    if (graceful) {
-      server.state = "draining"
-      note(`server ${server.name} drains: it answers GO_AWAY for ${shutdownWaitMillis} ms`)
-      yield* life.service.drain
-    }
-    server.state = "stopped"
-    note(`server ${server.name} has stopped`)
-    server.life = undefined
-    server.refusedBefore += (yield* life.service.stats).goAways
-    yield* Scope.close(life.scope, Exit.void)
-  })
-
-  const servers = ["A", "B", "C"].map((name): DemoServer => ({
-    name,
-    address: "127.0.0.1:0",
-    state: "stopped",
-    life: undefined,
-    executed: 0,
-    refusedBefore: 0
-  }))
-  yield* Effect.forEach(servers, start, { discard: true })
-  const balancer = yield* LoadBalancer.make({ policy: "random", targets: servers.map((server) => server.address) })
-
-  const restart = Effect.fnUntraced(function*(server: DemoServer, graceful: boolean) {
-    const deregister = balancer.removeTarget(server.address)
-    yield* Effect.all([stop(server, graceful), Effect.delay(deregister, deregisterMillis)], { concurrency: 2 })
+  const restart = Effect.fnUntraced(function*(one: DemoServer, graceful: boolean) {
+    const deregistering = yield* Effect.forkChild(Effect.delay(balancer.remove(one.server), deregisterMillis))
+    yield* stop(one, graceful)
+    yield* Fiber.join(deregistering)
     yield* Effect.sleep(downMillis)
-    yield* start(server)
-    yield* balancer.addTarget(server.address)
-    note(`server ${server.name} is back`)
+    yield* one.server.start
+    yield* balancer.add(one.server)
+    note(`server ${one.name} is back`)
     yield* Effect.sleep(pauseMillis)
   })
 
-  return { servers, balancer, restart } satisfies Fleet
+  return {
+    servers,
+    connections: ({ server }) => balancer.connections(server),
+    restart
+  } satisfies Fleet
 })
 
-/** Requests that a server has answered with GO_AWAY, over all its lives. */
-export const refusedBy = (server: DemoServer): Effect.Effect<number> =>
-  server.life === undefined
-    ? Effect.succeed(server.refusedBefore)
-    : Effect.map(server.life.service.stats, (stats) => server.refusedBefore + stats.goAways)
+/** Tells the history what the broker has stored. To be asked when nothing is on its way any more. */
+export const readStore = (history: History): Effect.Effect<void, never, EmbeddedRocketMQ.EmbeddedRocketMQ> =>
+  Effect.map(EmbeddedRocketMQ.EmbeddedRocketMQ, (rocketmq) => {
+    for (const { keys: [id] } of rocketmq.messages(topic)) history.stored(Number(id))
+  })
