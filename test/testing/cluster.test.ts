@@ -3,16 +3,20 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
+import { Producer } from "../../src/client/Producer.ts"
 import { MqVersion } from "../../src/protocol/MqVersion.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
 import * as RemotingClient from "../../src/remoting/RemotingClient.ts"
 import { EmbeddedRocketMQ } from "../../src/testing/EmbeddedRocketMQ.ts"
 import * as Fault from "../../src/testing/Fault.ts"
+import * as TestRocketMQ from "../../src/testing/TestRocketMQ.ts"
 import { askNameServer, assertSuccess, inMemory, send, sendRequest, textOf, whilePassing } from "./support.ts"
 
 const route = (topic: string) => askNameServer({ code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: { topic } })
 
 const seeded = Random.withSeed("cluster")
+
+const producerSend = (body: string) => Effect.flatMap(Producer, (producer) => producer.send({ topic: "Orders", body }))
 
 const bodiesOf = (topic: string) =>
   Effect.map(EmbeddedRocketMQ, (rocketmq) => rocketmq.messages(topic).map(({ body }) => Buffer.from(body).toString()))
@@ -147,14 +151,40 @@ describe("a broker that restarts", () => {
       const rocketmq = yield* EmbeddedRocketMQ
       yield* send("Orders", "lost")
       yield* send("Incidental", "lost")
-      yield* whilePassing(
-        "1 second",
-        rocketmq.broker().restart({ graceful: false, keepStore: false, downTime: "1 second" })
-      )
+      yield* rocketmq.broker().restart({ graceful: false, keepStore: false })
       assert.deepStrictEqual(yield* bodiesOf("Orders"), [])
       assertSuccess(yield* route("Orders"))
       assert.strictEqual((yield* route("Incidental")).code, 17)
     }).pipe(Effect.provide(inMemory({ topics: ["Orders"] }))))
+
+  it.effect("may be told to start twice", () =>
+    Effect.gen(function*() {
+      const rocketmq = yield* EmbeddedRocketMQ
+      const broker = rocketmq.broker()
+      yield* broker.stop
+      rocketmq.journal.clear()
+      yield* Effect.all([broker.start, broker.start], { concurrency: 2 })
+      yield* broker.start
+      assert.strictEqual(broker.state, "serving")
+      assert.strictEqual(rocketmq.journal.count({ code: RequestCode.REGISTER_BROKER }), 1)
+    }).pipe(Effect.provide(inMemory())))
+
+  it.effect("is stopped when its start is given up", () =>
+    Effect.gen(function*() {
+      const rocketmq = yield* EmbeddedRocketMQ
+      const broker = rocketmq.broker()
+      yield* broker.stop
+      // It waits for a name server that takes its time.
+      yield* rocketmq.nameServers[0]!.inject(Fault.slow("10 seconds"))
+      const start = yield* Effect.forkChild(broker.start, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interrupt(start)
+      assert.strictEqual(broker.state, "stopped")
+      yield* rocketmq.nameServers[0]!.clearFaults
+      yield* broker.start
+      assert.strictEqual(broker.state, "serving")
+      assert.strictEqual(broker.address, "127.0.0.1:10911")
+    }).pipe(Effect.provide(inMemory())))
 
   it.effect("is down for as long as it is told", () =>
     Effect.gen(function*() {
@@ -316,6 +346,58 @@ describe("the journal", () => {
       rocketmq.journal.clear()
       assert.strictEqual(rocketmq.journal.count(), 0)
     }).pipe(Effect.provide(inMemory())))
+
+  it.effect("tells of requests as they end", () =>
+    Effect.gen(function*() {
+      const rocketmq = yield* EmbeddedRocketMQ
+      const seen: Array<string> = []
+      const unlisten = rocketmq.journal.listen(({ name, outcome }) => seen.push(`${name} ${outcome}`))
+      yield* send("Orders", "a")
+      unlisten()
+      yield* send("Orders", "b")
+      assert.deepStrictEqual(seen, ["SEND_MESSAGE_V2 Answered"])
+    }).pipe(Effect.provide(inMemory({ topics: ["Orders"] }))))
+
+  it.effect("is the same for the same seed, whatever goes wrong", () => {
+    const run = Effect.gen(function*() {
+      const rocketmq = yield* EmbeddedRocketMQ
+      for (const broker of rocketmq.brokers) {
+        yield* broker.inject(Fault.loseAnswer({ codes: Fault.sends, probability: 0.2 }))
+        yield* broker.inject(Fault.slow("30 millis", { probability: 0.3 }))
+      }
+      const sends = yield* Effect.forkChild(Effect.forEach(
+        Array.from({ length: 100 }, (_, order) => `order-${order}`),
+        (body) => Effect.ignore(producerSend(body)),
+        { concurrency: 8 }
+      ))
+      const restarts = yield* Effect.forkChild(
+        Effect.forEach([...rocketmq.proxies, ...rocketmq.brokers], (server) => server.restart({ downTime: "1 second" }))
+      )
+      yield* TestClock.adjust("10 minutes")
+      yield* Fiber.join(restarts)
+      yield* Fiber.join(sends)
+      return [
+        rocketmq.journal.entries().map(({ at, name, outcome, peer, responseCode, server }) =>
+          `${at} ${server} ${peer} ${name} ${outcome} ${responseCode}`
+        ),
+        rocketmq.messages("Orders").map(({ body, messageId }) => `${messageId} ${Buffer.from(body).toString()}`)
+      ]
+    }).pipe(
+      Effect.provide(TestRocketMQ.layerWith({
+        brokers: 2,
+        proxies: 2,
+        balance: "random",
+        shutdownWaitTime: "2 seconds",
+        topics: ["Orders"]
+      })),
+      Effect.provide(TestClock.layer())
+    )
+    return Effect.gen(function*() {
+      const first = yield* seeded(run)
+      assert.isAbove(first[1]!.length, 50)
+      assert.deepStrictEqual(yield* seeded(run), first)
+    })
+  })
 
   it.effect("remembers so many requests and counts the others", () =>
     Effect.gen(function*() {

@@ -3,6 +3,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { LanguageCode } from "../../../protocol/LanguageCode.ts"
 import type { RemotingCommand } from "../../../protocol/RemotingCommand.ts"
@@ -88,7 +89,10 @@ export class Node {
     return this.current
   }
 
-  readonly start: Effect.Effect<void, ListenFailed> = Effect.suspend(() => {
+  /** One start at a time: who comes second finds the server running. */
+  private readonly starting = Semaphore.makeUnsafe(1)
+
+  readonly start: Effect.Effect<void, ListenFailed> = this.starting.withPermit(Effect.suspend(() => {
     if (this.life !== undefined) return Effect.void
     return Effect.gen({ self: this }, function*() {
       const { note, scope: cluster } = this.surroundings
@@ -112,9 +116,15 @@ export class Node {
         note(`${this.name} serves on ${service.address}`)
         if (duties.begin !== undefined) yield* duties.begin
       })
-      yield* Effect.onError(Scope.provide(born, scope), (cause) => Scope.close(scope, Exit.failCause(cause)))
+      yield* Effect.onError(Scope.provide(born, scope), (cause) => {
+        if (this.life?.scope === scope) {
+          this.life = undefined
+          this.current = "stopped"
+        }
+        return Scope.close(scope, Exit.failCause(cause))
+      })
     })
-  })
+  }))
 
   /** On the port of the last life, or on any other when somebody has taken it meanwhile. */
   private readonly listen: Effect.Effect<RemotingServer.Service, ListenFailed, Scope.Scope> = Effect.suspend(() => {

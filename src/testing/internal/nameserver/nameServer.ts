@@ -208,6 +208,8 @@ class NameServer {
   }
 
   private register(request: RemotingCommand, peer: Peer): RemotingReply {
+    // A broker that is back at once must not be taken for the one whose connection has just closed.
+    for (const [channelId, broker] of [...this.brokers]) if (!broker.isOpen()) this.channelClosed(channelId)
     const { body, extFields: fields } = request
     const crc = int(fields, "bodyCrc32") ?? 0
     if (crc !== 0 && (body === undefined || RegisterBroker.bodyCrc32(body) !== crc)) {
