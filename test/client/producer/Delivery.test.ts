@@ -492,6 +492,36 @@ describe("a broker that goes away", () => {
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
 
+describe("name servers that do not answer", () => {
+  it.effect("keep no send beyond its deadline", () =>
+    Effect.gen(function*() {
+      const { make, routes } = yield* world()
+      routes.set(route("topic", [{ name: "a", port: 1 }, { name: "b", port: 2 }]))
+      routes.delayMillis = 60_000
+      const producer = yield* make()
+      const fiber = yield* start(Effect.zip(reasonOf(producer.send(message)), now))
+      yield* pass("10 seconds")
+      const [reason, at] = yield* Fiber.join(fiber)
+      assert(reason._tag === "SendFailed")
+      assert.strictEqual(reason.outcome, "NotSent")
+      assert.isAtMost(at, 3_000)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("keep no message from a broker that has come back", () =>
+    Effect.gen(function*() {
+      const { make, routes } = yield* world()
+      routes.set(route("topic", [{ name: "a", port: 1 }, { name: "b", port: 2 }]))
+      routes.delayMillis = 60_000
+      const producer = yield* make()
+      const fiber = yield* start(producer.send(message))
+      yield* pass("1 second")
+      const a = yield* broker(1)
+      yield* pass("1 second")
+      assert.strictEqual((yield* Fiber.join(fiber)).queue.brokerName, "a")
+      assert.strictEqual(a.stored.length, 1)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
+
 describe("a topic", () => {
   it.effect("that does not exist is TopicNotFound, with the name servers asked", () =>
     Effect.gen(function*() {
@@ -540,6 +570,17 @@ describe("a topic", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* pass("1 millis")
       assert.strictEqual((yield* Fiber.join(fiber))._tag, "SendFailed")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("that is to be created has as many queues as the producer wants", () =>
+    Effect.gen(function*() {
+      yield* broker(1)
+      const { make, routes } = yield* world()
+      routes.served.set("topic", route("topic", [{ name: "a", port: 1 }], { autoCreated: true }))
+      const producer = yield* make({ queuesOfNewTopics: 9 })
+      yield* producer.send(message)
+      yield* producer.queues("topic")
+      assert.deepStrictEqual(routes.options.map((one) => one?.defaultTopicQueueNums), [9])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("is created by brokers along the route that is there for it", () =>

@@ -9,7 +9,7 @@ import * as SysFlag from "../../../src/protocol/message/SysFlag.ts"
 import { RequestCode } from "../../../src/protocol/RequestCode.ts"
 import * as MemoryTransport from "../../../src/remoting/MemoryTransport.ts"
 import type { Peer } from "../../../src/remoting/RemotingHandler.ts"
-import { pass, settle, start } from "../../remoting/support.ts"
+import { now, pass, settle, start } from "../../remoting/support.ts"
 import { answer, pair, reasonOf, route, silence, single } from "./support.ts"
 
 const message = { topic: "topic", body: "ping" }
@@ -133,6 +133,44 @@ describe("request", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* pass("1 millis")
       assert.include(["SendFailed", "DeadlineExceeded"], (yield* Fiber.join(fiber))._tag)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("tells which broker did not acknowledge it", () =>
+    Effect.gen(function*() {
+      const w = yield* single({}, () => silence)
+      const fiber = yield* start(reasonOf(w.producer.request(message)))
+      yield* pass("3 seconds")
+      const reason = yield* Fiber.join(fiber)
+      assert(reason._tag === "SendFailed")
+      assert.strictEqual(reason.outcome, "Unknown")
+      assert.deepStrictEqual(reason.attempts.map(({ brokerName }) => brokerName), ["a"])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("was not sent when its time was up before it was known where the topic is", () =>
+    Effect.gen(function*() {
+      const w = yield* single()
+      w.routes.known.clear()
+      w.routes.delayMillis = 60_000
+      const fiber = yield* start(Effect.zip(reasonOf(w.producer.request(message)), now))
+      yield* pass("10 seconds")
+      const [reason, at] = yield* Fiber.join(fiber)
+      assert.strictEqual(reason.outcome, "NotSent")
+      assert.strictEqual(at, 3_000)
+      assert.strictEqual(w.a.sends.length, 0)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("has what is left of its time for each part, and the rest for the reply", () =>
+    Effect.gen(function*() {
+      const w = yield* single()
+      w.routes.known.clear()
+      w.routes.delayMillis = 700
+      w.a.control.delayMillis = 700
+      const fiber = yield* start(Effect.zip(reasonOf(w.producer.request(message)), now))
+      yield* pass("10 seconds")
+      const [reason, at] = yield* Fiber.join(fiber)
+      assert.strictEqual(reason._tag, "RequestTimeout")
+      assert.strictEqual(at, 3_000)
+      assert.strictEqual(w.a.stored.length, 1)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("takes a reply that overtakes the acknowledgement", () =>
@@ -311,6 +349,17 @@ describe("recall", () => {
       const reason = yield* Fiber.join(fiber)
       assert(reason._tag === "Failed")
       assert.strictEqual(reason.outcome, "Unknown")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("takes no longer than that when the name servers take a part of it", () =>
+    Effect.gen(function*() {
+      const w = yield* single()
+      w.routes.known.clear()
+      w.routes.delayMillis = 300
+      yield* w.a.handle(RequestCode.RECALL_MESSAGE, () => silence)
+      const fiber = yield* start(reasonOf(w.producer.recall("topic", handleOf("a"), { timeout: 500 })))
+      yield* pass("500 millis")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Failed")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("refuses what is no handle, and topics that have none", () =>

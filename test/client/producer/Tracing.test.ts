@@ -183,6 +183,24 @@ describe("the context of a span", () => {
     }).pipe(Effect.withTracer(tracer), Effect.provide(MemoryTransport.layer))
   })
 
+  it.effect("gives way in those messages of a batch for which the app has set one", () => {
+    const { spans, tracer } = recording()
+    return Effect.gen(function*() {
+      const { a, producer } = yield* single()
+      const own = { ...message, properties: { traceparent: "mine" } }
+      yield* producer.sendBatch([own, message])
+      yield* producer.sendBatch([message, own])
+      const carried = a.stored.map(({ body }) => {
+        const messages = MessageBatch.decode(body)
+        assert(Array.isArray(messages))
+        return messages.map(({ properties }) => properties.traceparent)
+      })
+      const ofSpan = (index: number) => `00-${spans[index].traceId}-${spans[index].spanId}-01`
+      const batches = spans.flatMap(({ kind }, index) => kind === "producer" ? [index] : [])
+      assert.deepStrictEqual(carried, [["mine", ofSpan(batches[0])], [ofSpan(batches[1]), "mine"]])
+    }).pipe(Effect.withTracer(tracer), Effect.provide(MemoryTransport.layer))
+  })
+
   it.effect("stays here when the app says so", () => {
     const { tracer } = recording()
     return Effect.gen(function*() {

@@ -16,7 +16,7 @@ import { RequestCode } from "../../../src/protocol/RequestCode.ts"
 import * as MemoryTransport from "../../../src/remoting/MemoryTransport.ts"
 import type { Peer } from "../../../src/remoting/RemotingHandler.ts"
 import { pass, settle, start } from "../../remoting/support.ts"
-import { answer, reasonOf, route, single } from "./support.ts"
+import { answer, broker, reasonOf, route, single } from "./support.ts"
 
 const order = { topic: "topic", body: "x" }
 
@@ -185,6 +185,48 @@ describe("sendInTransaction", () => {
       }))
       yield* producer.sendInTransaction(order, () => Effect.succeed("Commit"))
       assert.strictEqual(ends(a.others)[0].header.brokerName, "a")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("tells the broker where it is once the local transaction has ended", () =>
+    Effect.gen(function*() {
+      const { a, producer, routes } = yield* single()
+      const moved = yield* broker(2)
+      const result = yield* producer.sendInTransaction(order, () =>
+        Effect.sync(() => {
+          routes.set(route("topic", [{ name: "a", port: 2 }]))
+          return "Commit"
+        }))
+      assert.isTrue(result.acknowledged)
+      assert.strictEqual(ends(a.others).length, 0)
+      assert.strictEqual(ends(moved.others).length, 1)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("tells the broker where it was while the name servers do not know it", () =>
+    Effect.gen(function*() {
+      const { a, producer, routes } = yield* single()
+      const result = yield* producer.sendInTransaction(order, () =>
+        Effect.sync(() => {
+          routes.known.clear()
+          return "Commit"
+        }))
+      assert.isTrue(result.acknowledged)
+      assert.strictEqual(ends(a.others).length, 1)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("tells the broker that had a static topic's queue when it took the half message", () =>
+    Effect.gen(function*() {
+      const { a, producer, routes } = yield* single()
+      const b = yield* broker(2)
+      const brokers = [{ name: "a", port: 1 }, { name: "b", port: 2 }]
+      const writeQueues = [{ topic: "topic", brokerName: "__syslo____global__", queueId: 0 }]
+      routes.set(route("topic", brokers, { writeQueues, brokerNameOf: () => "a" }))
+      yield* producer.sendInTransaction(order, () =>
+        Effect.sync(() => {
+          routes.set(route("topic", brokers, { writeQueues, brokerNameOf: () => "b" }))
+          return "Commit"
+        }))
+      assert.strictEqual(ends(a.others)[0].header.brokerName, "a")
+      assert.strictEqual(ends(b.others).length, 0)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("cuts a remark that is too long for a log", () =>

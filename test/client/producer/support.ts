@@ -74,6 +74,8 @@ export class FakeRoutes {
   readonly gets: Array<string> = []
   readonly refreshes: Array<string> = []
   readonly soon: Array<string> = []
+  /** How each route was asked for that was not known. */
+  readonly options: Array<GetOptions | undefined> = []
   /** The name servers take so long. */
   delayMillis = 0
 
@@ -84,6 +86,7 @@ export class FakeRoutes {
   }
 
   private ask(topic: string, options?: GetOptions): Effect.Effect<TopicRoute, ClientError> {
+    this.options.push(options)
     const wait = Math.min(this.delayMillis, Number(options?.timeout ?? 3_000))
     return Effect.andThen(
       wait > 0 ? Effect.sleep(wait) : Effect.void,
