@@ -420,39 +420,6 @@ export const catalogue: ReadonlyArray<Example> = [
   broker(RequestCode.CLEAN_UNUSED_TOPIC, none),
 
   nameServer(RequestCode.GET_ROUTEINFO_BY_TOPIC, ({ topic }) => ({ topic, acceptStandardJsonOnly: "true" })),
-  nameServer(
-    RequestCode.REGISTER_BROKER,
-    (names) => ({
-      ...registered(names),
-      haServerAddr: "127.0.0.1:2",
-      heartbeatTimeoutMillis: "120000",
-      enableActingMaster: "false",
-      compressed: "false",
-      bodyCrc32: "0"
-    }),
-    ({ topic }) =>
-      JSON.stringify({
-        filterServerList: [],
-        topicConfigSerializeWrapper: {
-          dataVersion,
-          mappingDataVersion: dataVersion,
-          topicConfigTable: Object.fromEntries(
-            ["-one", "-two"].map((end) => [
-              topic + end,
-              {
-                topicName: topic + end,
-                readQueueNums: 2,
-                writeQueueNums: 2,
-                perm: 6,
-                order: false,
-                topicFilterType: "SINGLE_TAG",
-                topicSysFlag: 0
-              }
-            ])
-          )
-        }
-      })
-  ),
   nameServer(RequestCode.UNREGISTER_BROKER, (names) => ({ ...registered(names), brokerName: `${names.brokerName}-x` })),
   nameServer(RequestCode.BROKER_HEARTBEAT, ({ brokerName, cluster }) => ({
     clusterName: cluster,
@@ -488,5 +455,39 @@ export const catalogue: ReadonlyArray<Example> = [
   nameServer(RequestCode.DELETE_KV_CONFIG, ({ topic }) => ({ namespace: topic, key: "key" })),
   nameServer(RequestCode.GET_KVLIST_BY_NAMESPACE, ({ topic }) => ({ namespace: topic })),
   nameServer(RequestCode.UPDATE_NAMESRV_CONFIG, none, () => "orderMessageEnable=false\n"),
-  nameServer(RequestCode.GET_NAMESRV_CONFIG, none)
+  nameServer(RequestCode.GET_NAMESRV_CONFIG, none),
+  // At the end: what it makes known shows in the answers to others for as long as its connection lives, and longer.
+  nameServer(
+    RequestCode.REGISTER_BROKER,
+    (names) => ({
+      ...registered(names),
+      haServerAddr: "127.0.0.1:2",
+      heartbeatTimeoutMillis: "120000",
+      enableActingMaster: "false",
+      compressed: "false",
+      bodyCrc32: "0"
+    }),
+    ({ topic }) =>
+      JSON.stringify({
+        filterServerList: [],
+        topicConfigSerializeWrapper: {
+          dataVersion,
+          mappingDataVersion: dataVersion,
+          topicConfigTable: Object.fromEntries(
+            ["-one", "-two"].map((end) => [
+              topic + end,
+              {
+                topicName: topic + end,
+                readQueueNums: 2,
+                writeQueueNums: 2,
+                perm: 6,
+                order: false,
+                topicFilterType: "SINGLE_TAG",
+                topicSysFlag: 0
+              }
+            ])
+          )
+        }
+      })
+  )
 ]

@@ -21,6 +21,8 @@ export interface Deviation {
 
 export interface RunResult {
   readonly requests: number
+  /** What the embedded one was asked, in order. */
+  readonly asked: ReadonlyArray<Request>
   readonly deviations: ReadonlyArray<Deviation>
   /** How often each code was asked, and how often it succeeded. */
   readonly codes: ReadonlyMap<number, readonly [asked: number, succeeded: number]>
@@ -58,7 +60,7 @@ export const run = async (steps: ReadonlyArray<Step>, options: RunOptions): Prom
   const deviations: Array<Deviation> = []
   const codes = new Map<number, readonly [number, number]>()
   const dirty: Queues = new Map()
-  let requests = 0
+  const asked: Array<Request> = []
 
   const compare = (
     step: Step,
@@ -91,10 +93,10 @@ export const run = async (steps: ReadonlyArray<Step>, options: RunOptions): Prom
         ;[ours, theirs] = await Promise.all([step.run(sessions.embedded), step.run(sessions.real)])
         found = compare(step, ours, theirs)
       }
-      for (const [{ code }, answer] of ours) {
-        requests++
-        const [asked, succeeded] = codes.get(code) ?? [0, 0]
-        codes.set(code, [asked + 1, succeeded + (typeof answer !== "string" && answer.code === 0 ? 1 : 0)])
+      for (const [request, answer] of ours) {
+        asked.push(request)
+        const [times, succeeded] = codes.get(request.code) ?? [0, 0]
+        codes.set(request.code, [times + 1, succeeded + (typeof answer !== "string" && answer.code === 0 ? 1 : 0)])
       }
       for (const [topic, queueId] of step.fills) {
         const answer = ours[0]?.[1]
@@ -112,7 +114,7 @@ export const run = async (steps: ReadonlyArray<Step>, options: RunOptions): Prom
     sessions.embedded.close()
     sessions.real.close()
   }
-  return { requests, deviations, codes }
+  return { requests: asked.length, asked, deviations, codes }
 }
 
 /**

@@ -225,7 +225,7 @@ export class BrokerStore {
     return placed
   }
 
-  /** The queue, made when it is new: in RocketMQ, too, a queue that was looked at exists from then on. */
+  /** The queue, made when it is new. */
   queue(topic: string, queueId: number): ConsumeQueue {
     let queues = this.queues.get(topic)
     if (queues === undefined) this.queues.set(topic, queues = new Map())
@@ -336,8 +336,8 @@ export class BrokerStore {
    * (`LOWER`) or before it (`UPPER`), as RocketMQ 5.3.3 `ConsumeQueue.getOffsetInQueueByTime` finds it.
    */
   offsetByTime(topic: string, queueId: number, timestamp: number, boundary: "LOWER" | "UPPER"): number {
-    const queue = this.queue(topic, queueId)
-    if (queue.minOffset === queue.maxOffset) return 0
+    const queue = this.findQueue(topic, queueId)
+    if (queue === undefined || queue.minOffset === queue.maxOffset) return 0
     const time = (offset: number) => this.log.storeTimestamp(queue.position(offset))
     if (time(queue.maxOffset - 1) < timestamp) return boundary === "LOWER" ? queue.maxOffset : queue.maxOffset - 1
     if (time(queue.minOffset) > timestamp) return boundary === "LOWER" ? queue.minOffset : 0

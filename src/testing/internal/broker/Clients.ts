@@ -191,6 +191,11 @@ export class Clients {
     return this.consumerGroups.get(group)?.subscriptions.get(topic) ?? this.compensated.get(group)?.get(topic)
   }
 
+  /** Whether a group has members, or subscriptions that requests brought with them. */
+  isKnown(group: string): boolean {
+    return this.consumerGroups.has(group) || this.compensated.has(group)
+  }
+
   /** Notes a subscription that came with a request. */
   compensate(group: string, topic: string, subscription: SubscriptionData): void {
     const topics = this.compensated.get(group) ?? new Map<string, SubscriptionData>()

@@ -133,6 +133,8 @@ export const make = (core: BrokerCore): Handles => {
     const { cleanOffset, groupName } = headerOf(DeleteSubscriptionGroupRequestHeader, call)
     store.groups.delete(groupName)
     core.stats.forgetGroup(groupName)
+    // RocketMQ 5.5.0 asks for it once more then, which makes it anew where that is allowed.
+    if (!cleanOffset) store.groups.find(groupName, settings)
     if (cleanOffset) store.offsets.removeGroup(groupName)
     return { code: ResponseCode.SUCCESS }
   }
@@ -155,7 +157,7 @@ export const make = (core: BrokerCore): Handles => {
   const progress = (group: string, topic: string, queueId: number): OffsetWrapper => {
     const consumerOffset = Math.max(0, store.offsets.query(group, topic, queueId))
     return {
-      brokerOffset: store.queue(topic, queueId).maxOffset,
+      brokerOffset: store.findQueue(topic, queueId)?.maxOffset ?? 0,
       consumerOffset,
       pullOffset: Math.max(consumerOffset, store.offsets.queryPull(group, topic, queueId)),
       lastTimestamp: consumerOffset > 0
@@ -235,10 +237,10 @@ export const make = (core: BrokerCore): Handles => {
     const config = store.topics.get(topic)
     if (config === undefined) return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `topic[${topic}] not exist` }
     const consumeTimeSpanSet = Array.from({ length: config.writeQueueNums }, (_, queueId) => {
-      const queue = store.queue(topic, queueId)
+      const queue = store.findQueue(topic, queueId)
       const at = (offset: number) => store.storeTimestampIn(topic, queueId, offset)
-      const max = queue.maxOffset
-      const minTimeStamp = at(queue.minOffset)
+      const max = queue?.maxOffset ?? 0
+      const minTimeStamp = queue === undefined ? -1 : at(queue.minOffset)
       const offset = store.offsets.query(group, topic, queueId)
       const maxTimeStamp = at(max - 1)
       const consumeTimeStamp = offset > 0 ? at(offset - 1) : minTimeStamp
@@ -276,7 +278,7 @@ export const make = (core: BrokerCore): Handles => {
 
   const target = (topic: string, queueId: number, timestamp: number): number =>
     timestamp < 0
-      ? store.queue(topic, queueId).maxOffset
+      ? store.findQueue(topic, queueId)?.maxOffset ?? 0
       : store.offsetByTime(topic, queueId, timestamp, "LOWER")
 
   const resetHere = (header: ResetOffsetRequestHeader): RemotingReply => {
@@ -292,7 +294,9 @@ export const make = (core: BrokerCore): Handles => {
       for (let id = 0; id < config.readQueueNums; id++) offsets.set(id, target(topic, id, timestamp))
     } else if (offset === undefined || offset === -1) offsets.set(queueId, target(topic, queueId, timestamp))
     else {
-      const { maxOffset: max, minOffset: min } = store.queue(topic, queueId)
+      const queue = store.findQueue(topic, queueId)
+      const min = queue?.minOffset ?? 0
+      const max = queue?.maxOffset ?? 0
       if (offset < min || offset > max + 1) {
         return {
           code: ResponseCode.SYSTEM_ERROR,
@@ -463,8 +467,10 @@ export const make = (core: BrokerCore): Handles => {
 
   const subscription = (call: Call): RemotingReply => {
     const { group, topic } = headerOf(QuerySubscriptionByConsumerRequestHeader, call)
-    // Whoever names no topic asks in vain.
-    if (topic === undefined) throw new JavaException("java.lang.NullPointerException", "there is no topic")
+    // Of a group that is connected, whoever names no topic asks in vain.
+    if (topic === undefined && clients.isKnown(group)) {
+      throw new JavaException("java.lang.NullPointerException", "there is no topic")
+    }
     return {
       body: QuerySubscriptionResponseBody.encode({
         group,

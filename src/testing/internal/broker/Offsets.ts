@@ -50,6 +50,7 @@ export const make = (core: BrokerCore): Handles => {
         remark: "Not found, do not set to zero, maybe this group boot first"
       }
     }
+    // Looked for like this the queue exists from then on, as in RocketMQ.
     const queue = store.queue(topic, queueId)
     // A new group begins at the first message of a young topic.
     if (queue.minOffset <= 0 && queue.maxOffset > 0) return offsetReply(0)
@@ -95,7 +96,8 @@ export const make = (core: BrokerCore): Handles => {
 
   const earliest = (call: Call): RemotingReply => {
     const { queueId, topic } = headerOf(GetEarliestMsgStoretimeRequestHeader, call)
-    const timestamp = store.storeTimestampIn(topic, queueId, store.queue(topic, queueId).minOffset)
+    const queue = store.findQueue(topic, queueId)
+    const timestamp = queue === undefined ? -1 : store.storeTimestampIn(topic, queueId, queue.minOffset)
     return { extFields: { timestamp: String(timestamp) } }
   }
 
@@ -138,11 +140,11 @@ export const make = (core: BrokerCore): Handles => {
     [RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, search],
     [RequestCode.GET_MAX_OFFSET, (call) => {
       const { queueId, topic } = headerOf(GetMaxOffsetRequestHeader, call)
-      return offsetReply(store.queue(topic, queueId).maxOffset)
+      return offsetReply(store.findQueue(topic, queueId)?.maxOffset ?? 0)
     }],
     [RequestCode.GET_MIN_OFFSET, (call) => {
       const { queueId, topic } = headerOf(GetMinOffsetRequestHeader, call)
-      return offsetReply(store.queue(topic, queueId).minOffset)
+      return offsetReply(store.findQueue(topic, queueId)?.minOffset ?? 0)
     }],
     [RequestCode.GET_EARLIEST_MSG_STORETIME, earliest],
     [RequestCode.QUERY_CORRECTION_OFFSET, correction],

@@ -165,12 +165,12 @@ export const make = (core: BrokerCore): Handles => {
     if (config === undefined) return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `topic[${topic}] not exist` }
     const queues = Math.max(config.readQueueNums, config.writeQueueNums)
     const offsetTable = Array.from({ length: queues }, (_, queueId) => {
-      const queue = store.queue(topic, queueId)
-      const { maxOffset } = queue
+      const queue = store.findQueue(topic, queueId)
+      const maxOffset = queue?.maxOffset ?? 0
       return [
         { topic, brokerName: core.name, queueId },
         {
-          minOffset: queue.minOffset,
+          minOffset: queue?.minOffset ?? 0,
           maxOffset,
           lastUpdateTimestamp: maxOffset > 0 ? store.storeTimestampIn(topic, queueId, maxOffset - 1) : 0
         }
