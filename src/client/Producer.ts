@@ -469,26 +469,22 @@ export const make = Effect.fnUntraced(function*<R = never>(
     submit(message, options, false, additions) as Effect.Effect<SendResult, ClientError>
 
   const sendBatch = (messages: ReadonlyArray<Message>, options?: SendOptions) => {
-    const startBatch = (isTraced: boolean, properties: string) =>
+    const startBatch = (isTraced: boolean, context: ((message: Message) => string) | undefined) =>
       Effect.callback<SendResult | undefined, ClientError>((resume) =>
         sender.startBatch(
           messages,
-          {
-            settings: settingsOf.of(options),
-            oneway: false,
-            traced: isTraced,
-            additions: withContext(undefined, properties)
-          },
+          { settings: settingsOf.of(options), oneway: false, traced: isTraced, additions: undefined },
+          context,
           resume
         )
       )
     const all = Effect.suspend(() => {
       const [first] = messages
-      if (first === undefined || !Tracing.isTraced()) return startBatch(false, "")
+      if (first === undefined || !Tracing.isTraced()) return startBatch(false, undefined)
       return Tracing.traced(
         `send ${first.topic}`,
         { ...Tracing.attributesOf(first, identity, false), "messaging.batch.message_count": messages.length },
-        (span) => startBatch(true, propagates ? Tracing.contextOf(span, first) : "")
+        (span) => startBatch(true, propagates ? (message) => Tracing.contextOf(span, message) : undefined)
       )
     })
     return Effect.map(all, (result): BatchResult => ({
@@ -515,13 +511,13 @@ export const make = Effect.fnUntraced(function*<R = never>(
       Outgoing.property(PropertyName.PGROUP, wireGroup)
   }
 
-  const locate = (result: SendResult): Transactions.HalfAt | undefined => {
+  const locate = (result: SendResult): Transactions.HalfAt => {
     const topic = client.wrap(result.queue.topic)
     const queue = { ...result.queue, topic }
-    const route = routes.getUnsafe(topic)
-    const brokerName = route?.brokerNameOf(queue) ?? queue.brokerName
-    const address = route?.brokers.get(brokerName)?.master ?? routes.masterOf(brokerName)
-    return address === undefined ? undefined : { topic, address, brokerName }
+    const brokerName = routes.getUnsafe(topic)?.brokerNameOf(queue) ?? queue.brokerName
+    const master = () => routes.getUnsafe(topic)?.brokers.get(brokerName)?.master ?? routes.masterOf(brokerName)
+    const first = master()
+    return { topic, brokerName, address: () => master() ?? first }
   }
 
   const sendInTransaction = <E, R2>(
@@ -560,6 +556,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         return Effect.fail(Refusals.invalidMessage(topic, "recallHandle", "is none that a broker has given"))
       }
       const millis = millisOf(options?.timeout, timeoutMillis)
+      const deadline = sender.exactNow() + millis
       return Effect.flatMap(routes.get(wireName, { timeout: millis }), (route) => {
         // The broker by name, or a proxy that can reach it.
         const broker = route.brokers.get(handle.brokerName)?.master ?? routes.masterOf(handle.brokerName)
@@ -574,7 +571,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
           topic: wireName,
           recallHandle,
           brokerName: handle.brokerName
-        }, { timeout: millis }).pipe(
+        }, { timeout: deadline - sender.exactNow() }).pipe(
           Effect.map((header) => header.msgId),
           Effect.mapError(fromApiError)
         )

@@ -303,13 +303,15 @@ export const single = (
  * Messages as one batch, or what is wrong with them; `messageIds` has one for
  * each and one for all. The messages' own ids are in the batch, as in Java
  * (RocketMQ 5.3.3 `DefaultMQProducer.batch`).
+ *
+ * @param context what each of them gets of its span, encoded
  */
 export const batch = (
   messages: ReadonlyArray<Message>,
   messageIds: ReadonlyArray<string>,
   batchId: string,
   settings: OutgoingSettings,
-  sharedProperties: string
+  context: ((message: Message) => string) | undefined
 ): Outgoing | ClientError => {
   const [first] = messages
   const { topic } = first
@@ -331,7 +333,7 @@ export const batch = (
     if (!(body instanceof Uint8Array)) return body
     const flag = message.flag ?? 0
     if (!isInt32(flag)) return refuse("flag", "is not an integer of 32 bits")
-    const others = propertiesOf(message, sharedProperties)
+    const others = propertiesOf(message, context?.(message) ?? "")
     if (typeof others !== "string") return others
     const excess = tooManyProperties(topic, messageIds[index], others)
     if (excess !== undefined) return excess

@@ -157,6 +157,7 @@ export const request = (
   Effect.gen(function*() {
     const id = yield* correlationId
     const reply = Deferred.makeUnsafe<ReceivedMessage, ClientError>()
+    let begun = false
     let sent = false
     const prepare = Effect.gen(function*() {
       const route = yield* host.routes.get(names.wireName, { create: true, timeout: timeoutMillis })
@@ -170,12 +171,15 @@ export const request = (
       }
     })
     const asking = prepare.pipe(
-      Effect.andThen(send({
-        code: RequestCode.SEND_MESSAGE_V2,
-        sysFlag: 0,
-        properties: property(PropertyName.CORRELATION_ID, id) +
-          property(PropertyName.REPLY_TO_CLIENT, host.clientId) +
-          property(PropertyName.TTL, String(Math.ceil(timeoutMillis)))
+      Effect.andThen(Effect.suspend(() => {
+        begun = true
+        return send({
+          code: RequestCode.SEND_MESSAGE_V2,
+          sysFlag: 0,
+          properties: property(PropertyName.CORRELATION_ID, id) +
+            property(PropertyName.REPLY_TO_CLIENT, host.clientId) +
+            property(PropertyName.TTL, String(Math.ceil(timeoutMillis)))
+        })
       })),
       Effect.andThen(Effect.suspend(() => {
         sent = true
@@ -201,7 +205,7 @@ export const request = (
                   : new DeadlineExceeded({
                     detail: `sending a request to topic ${names.topic}`,
                     timeoutMillis,
-                    outcome: "Unknown"
+                    outcome: begun ? "Unknown" : "NotSent"
                   })
               ))
           })

@@ -7,6 +7,7 @@
  * that takes its place. Each step more that is taken per message costs 1 to 3 %
  * of the rate at 64 in flight, and a timer or fork some 30 %.
  */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -360,6 +361,7 @@ export class Sender {
   startBatch(
     messages: ReadonlyArray<Message>,
     send: Omit<Send, "message">,
+    context: ((message: Message) => string) | undefined,
     resume: Resume
   ): Effect.Effect<void> | undefined {
     if (this.closing) return refuse(resume, this.closed("NotSent"))
@@ -370,13 +372,7 @@ export class Sender {
     this.readClocks()
     const { outgoing: settings, uniqKeys } = this.parts
     const messageIds = messages.map(() => uniqKeys.next(this.wall))
-    const outgoing = Outgoing.batch(
-      messages,
-      messageIds,
-      uniqKeys.next(this.wall),
-      settings,
-      send.additions?.properties ?? ""
-    )
+    const outgoing = Outgoing.batch(messages, messageIds, uniqKeys.next(this.wall), settings, context)
     return outgoing instanceof ClientError
       ? refuse(resume, outgoing)
       : this.admit(state, outgoing, { ...send, message }, resume)
@@ -656,6 +652,8 @@ export class Sender {
 
   private rest(call: SendCall, first: ApiError | undefined): Effect.Effect<SendResult | undefined, ClientError> {
     return Effect.gen({ self: this as Sender }, function*() {
+      // A request that failed before `submitUnsafe` returned.
+      call.request = undefined
       let failure = first
       let pause = firstPauseMillis
       for (;;) {
@@ -667,8 +665,11 @@ export class Sender {
             const wait = pause * (0.5 + 0.5 * this.parts.random())
             pause = Math.min(2 * pause, maxPauseMillis)
             if (wait >= this.remaining(call)) return yield* this.failed(call, failure, outOfTime(call))
-            if (mayHaveMoved(failure)) yield* Effect.ignore(this.askAnew(call))
-            yield* Effect.sleep(wait)
+            const until = this.exactNow() + wait
+            // Name servers that say nothing do not get all of the time: a broker may be back meanwhile.
+            if (mayHaveMoved(failure)) yield* Effect.ignore(this.askAnew(call, this.remaining(call) / 2))
+            const left = until - this.exactNow()
+            if (left > 0) yield* Effect.sleep(left)
           }
           this.counters.retries++
         }
@@ -834,12 +835,11 @@ export class Sender {
     })
   }
 
-  private askAnew(call: SendCall): Effect.Effect<unknown, ClientError> {
-    const { routes } = this.parts
+  private askAnew(call: SendCall, millis = this.remaining(call)): Effect.Effect<unknown, ClientError> {
+    const { queuesOfNewTopics, routes } = this.parts
     const { wireName } = call.state
-    const remaining = this.remaining(call)
-    if (!(remaining > 0)) return Effect.fail(this.deadlineExceeded(call))
-    const options = { create: true, timeout: remaining }
+    if (!(millis > 0)) return Effect.fail(this.deadlineExceeded(call))
+    const options = { create: true, defaultTopicQueueNums: queuesOfNewTopics, timeout: millis }
     return routes.getUnsafe(wireName) === undefined ? routes.get(wireName, options) : routes.refresh(wireName, options)
   }
 
@@ -869,17 +869,22 @@ export class Sender {
 
   private acknowledged(call: SendCall): void {
     const now = this.now()
-    call.target!.health.succeeded(now, now - call.attemptAt)
+    const { health } = call.target!
+    // That a connection took it says nothing about who is at its other end.
+    if (call.oneway) health.undecided()
+    else health.succeeded(now, now - call.attemptAt)
     this.counters.acknowledged++
     this.counters.bytes += call.size
   }
 
   private countFailure(call: SendCall, exit: Exit.Exit<unknown, ClientError>): void {
     call.target?.health.undecided()
-    const error = errorOf(exit)
-    if (error === undefined) this.counters.interrupted++
-    else if (error.outcome === "NotSent") this.counters.notSent++
-    else if (error.outcome === "NotProcessed") this.counters.notProcessed++
+    const interrupted = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    // A selector that throws is a defect, before anything is sent.
+    const outcome = errorOf(exit)?.outcome ?? call.outcome
+    if (interrupted) this.counters.interrupted++
+    else if (outcome === "NotSent") this.counters.notSent++
+    else if (outcome === "NotProcessed") this.counters.notProcessed++
     else this.counters.unknown++
   }
 
@@ -961,7 +966,7 @@ export class Sender {
   })
 }
 
-/** Of a failed exit: its error; of one that was interrupted, `undefined`. Defects are not expected here. */
+/** Of a failed exit: its error; of one that was interrupted or died, `undefined`. */
 const errorOf = <E>(exit: Exit.Exit<unknown, E>): E | undefined => {
   if (Exit.isSuccess(exit)) return undefined
   for (const reason of exit.cause.reasons) if (reason._tag === "Fail") return reason.error

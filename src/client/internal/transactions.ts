@@ -34,8 +34,10 @@ const remarkOf = (what: string, cause: Cause.Cause<unknown>): string =>
 /** Where a half message is. */
 export interface HalfAt {
   readonly topic: string
-  readonly address: Address
+  /** The broker that took it; queues of static topics move on. */
   readonly brokerName: string
+  /** The broker's address at this moment: it may move while the local transaction runs. */
+  readonly address: () => Address | undefined
 }
 
 /** What the second phase needs of its producer. */
@@ -73,23 +75,26 @@ const tell = (
 const end = (
   host: TransactionHost,
   half: SendResult,
-  at: HalfAt | undefined,
+  at: HalfAt,
   decision: Decision,
   remark: string | undefined
 ): Effect.Effect<boolean> => {
   const stored = parseOffsetId(half.offsetId)
-  if (stored === undefined || at === undefined) {
+  const address = at.address()
+  if (stored === undefined || address === undefined) {
     return Effect.as(
       Effect.logWarning(
         `nobody can be told what became of transaction ${half.messageId}: ` +
-          (at === undefined ? `broker ${half.queue.brokerName} is not known any more` : `no offset id ${half.offsetId}`)
+          (address === undefined
+            ? `broker ${at.brokerName} is not known any more`
+            : `${JSON.stringify(half.offsetId)} is no offset id`)
       ),
       false
     )
   }
   return tell(
     host,
-    at.address,
+    address,
     {
       topic: at.topic,
       producerGroup: host.group,
@@ -121,7 +126,7 @@ export interface Ended {
 export const run = <E, R>(
   host: TransactionHost,
   send: Effect.Effect<SendResult, ClientError>,
-  locate: (half: SendResult) => HalfAt | undefined,
+  locate: (half: SendResult) => HalfAt,
   local: (half: SendResult) => Effect.Effect<Decision, E, R>
 ): Effect.Effect<Ended, ClientError | E, R> =>
   Effect.uninterruptibleMask((restore) =>

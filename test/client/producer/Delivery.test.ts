@@ -516,7 +516,7 @@ describe("name servers that do not answer", () => {
       const fiber = yield* start(producer.send(message))
       yield* pass("1 second")
       const a = yield* broker(1)
-      yield* pass("1 second")
+      yield* pass("2 seconds")
       assert.strictEqual((yield* Fiber.join(fiber)).queue.brokerName, "a")
       assert.strictEqual(a.stored.length, 1)
     }).pipe(Effect.provide(MemoryTransport.layer)))
