@@ -445,3 +445,38 @@ describe("several proxies behind one address", () => {
       yield* TestClock.adjust(0)
     }).pipe(Effect.provide(withProxies()), Effect.scoped))
 })
+
+describe("whatever is asked", () => {
+  it.effect("missing, malformed and absurd fields and bodies are answered, and the proxy goes on", () =>
+    Effect.gen(function*() {
+      const client = yield* makeClient()
+      // ACK_MESSAGE and CHANGE_MESSAGE_INVISIBLETIME are never answered.
+      const codes = [10, 310, 320, 36, 37, 370, 34, 35, 46, 11, 361, 200_050, 15, 203, 38, 30, 31, 14, 29, 41, 42, 105]
+      const names = [
+        ...["topic", "consumerGroup", "producerGroup", "queueId", "sysFlag", "suspendTimeoutMillis", "properties"],
+        ...["commitOrRollback", "transactionId", "recallHandle", "offset", "a", "b", "e", "i", "n", "bname"]
+      ]
+      const values = ["", "\u0001", "-1", "9".repeat(40), "__proto__", "broker-a"]
+      const bodies = [
+        undefined,
+        Buffer.alloc(0),
+        Buffer.from("{"),
+        Buffer.from("{\"mqSet\":[{}]}"),
+        Buffer.alloc(64, 0xff)
+      ]
+      let asked = 0
+      for (const code of codes) {
+        for (const value of values) {
+          for (const body of bodies) {
+            const extFields = asked % 4 === 0
+              ? {}
+              : Object.fromEntries(names.map((name, index) => [name, index % 3 === asked % 3 ? "broker-a" : value]))
+            const response = yield* askVia(client, { code, extFields, body })
+            assert.isAtLeast(response.code, 0, `${code} ${value}`)
+            asked++
+          }
+        }
+      }
+      assert.strictEqual((yield* askVia(client, sendRequest("Orders", "after all"))).code, 0)
+    }).pipe(Effect.provide(withProxies()), Effect.scoped))
+})

@@ -5,6 +5,9 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 
+/** RocketMQ 5.3.3 `ProxyConfig.topicRouteServiceCacheMaxNum` and its kin. */
+const maxEntries = 20_000
+
 interface Entry<V> {
   readonly value: V
   readonly loadedAt: number
@@ -76,6 +79,13 @@ export class RefreshingCache<V, E> {
 
   private put(key: string, value: V): void {
     const now = this.now()
+    this.entries.delete(key)
     this.entries.set(key, { value, loadedAt: now, usedAt: now, refreshing: false })
+    if (this.entries.size <= maxEntries) return
+    // The one that was looked up longest ago.
+    for (const oldest of this.entries.keys()) {
+      this.entries.delete(oldest)
+      return
+    }
   }
 }
