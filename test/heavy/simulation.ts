@@ -4,28 +4,19 @@
  * the rules of `history.ts`; what a run must leave behind is checked here.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as Metric from "effect/Metric"
-import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as TestClock from "effect/testing/TestClock"
-import { createHash } from "node:crypto"
 import { LanguageCode } from "../../src/protocol/LanguageCode.ts"
 import * as MqVersion from "../../src/protocol/MqVersion.ts"
 import type { RemotingCommand } from "../../src/protocol/RemotingCommand.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
 import { ResponseCode } from "../../src/protocol/ResponseCode.ts"
 import type { ChannelEvent, LinkState } from "../../src/remoting/ChannelEvent.ts"
-import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
 import type { Policy } from "../../src/remoting/Reconnection.ts"
 import * as Reconnection from "../../src/remoting/Reconnection.ts"
 import * as RemotingClient from "../../src/remoting/RemotingClient.ts"
@@ -39,27 +30,10 @@ import { Transport } from "../../src/remoting/Transport.ts"
 import type { Attempt, Call, Execution, Refusal, Settlement } from "../support/history.ts"
 import { checkEvents, checkHistory } from "../support/history.ts"
 import type { ClientPlan, Operation, Plan, ServerPlan, Steps, Work } from "./simulationPlan.ts"
-import { Dice, SimulationScheduler } from "./simulationRuntime.ts"
 import type { ServerWire, WireLog } from "./simulationWire.ts"
 import { contentOf, meddleWith, overhear, release } from "./simulationWire.ts"
-
-/** What a run had to show. */
-export interface Report {
-  /** One line each. Empty: all is well. */
-  readonly violations: ReadonlyArray<string>
-  /** Of every byte, event, execution and settlement with its virtual time, where it was asked for. */
-  readonly hash: string
-  readonly trace: ReadonlyArray<string>
-  /** How often what happened. */
-  readonly counts: Readonly<Record<string, number>>
-}
-
-export interface RunOptions {
-  /** Compute the hash. */
-  readonly hashed?: boolean | undefined
-  /** Keep the trace. */
-  readonly traced?: boolean | undefined
-}
+import type { Report, RunOptions } from "./simulationWorld.ts"
+import { World } from "./simulationWorld.ts"
 
 const balanced = "10.0.0.100:8080"
 const addressOf = (server: number): string => `10.0.0.${server + 1}:8080`
@@ -99,71 +73,28 @@ const workField = (work: Work): string => "millis" in work ? `${work.kind} ${wor
 const steps = (policy: Policy, limit: Steps): Policy =>
   limit === undefined ? policy : Schedule.upTo(policy, { times: limit })
 
-class Run {
+/** Some handlers are told to fail. */
+const expected = (_level: string, message: string): boolean => message.startsWith("the handler of request")
+
+class Run extends World {
   private readonly plan: Plan
-  private readonly scheduler: SimulationScheduler
-  private readonly problems: Array<string> = []
-  private readonly hash
-  private readonly lines: Array<string> = []
-  private readonly options: RunOptions
-  private readonly counts: Record<string, number> = {}
   private readonly calls: Array<LiveCall> = []
   private readonly unsettled = new Map<LiveCall, Fiber.Fiber<unknown, unknown>>()
   private readonly executions: Array<Execution> = []
   private readonly attempts: Array<Attempt> = []
   private readonly refusals: Array<Refusal> = []
-  private readonly scope = Scope.makeUnsafe()
-  private readonly context: Context.Context<Transport | MemoryTransport.MemoryNetwork>
-  private readonly clock: TestClock.TestClock
-  private readonly network: MemoryTransport.Network
   private readonly wireLog: WireLog
   private readonly servers: Array<Server>
   private readonly clients: Array<Client> = []
   private readonly everyClient: Array<Client> = []
-  private liveFibers = 0
   /** Servers on their way out. */
   private closings = 0
   private ids = 0
   private blackHoles = false
 
   constructor(plan: Plan, options: RunOptions) {
+    super(plan, options, expected)
     this.plan = plan
-    this.options = options
-    this.hash = options.hashed === true ? createHash("sha256") : undefined
-    this.scheduler = new SimulationScheduler(plan.order, new Dice(plan.seed, 2))
-    const logger = Logger.make(({ cause, logLevel, message }) => {
-      // Some handlers are told to fail.
-      const expected = String(message).startsWith("the handler of request")
-      if (!expected && (logLevel === "Warn" || logLevel === "Error" || logLevel === "Fatal")) {
-        this.problem(`logged: ${String(message)} ${Cause.pretty(cause)}`)
-      }
-    })
-    const base = Context.make(Scheduler.Scheduler, this.scheduler).pipe(
-      Context.add(Random.Random, new Dice(plan.seed, 3)),
-      Context.add(Logger.CurrentLoggers, new Set([logger])),
-      Context.add(Metric.FiberRuntimeMetrics, {
-        recordFiberStart: () => void this.liveFibers++,
-        recordFiberEnd: () => void this.liveFibers--
-      })
-    )
-    const timed = Context.merge(base, this.settle(base, Layer.buildWithScope(TestClock.layer(), this.scope)))
-    this.clock = Context.get(timed, Clock.Clock) as TestClock.TestClock
-    this.context = Context.merge(
-      timed,
-      this.settle(
-        timed,
-        Layer.buildWithScope(
-          MemoryTransport.layerWith({
-            latency: plan.latencyMillis,
-            connectLatency: plan.connectLatencyMillis,
-            window: plan.window,
-            ...(plan.maxChunk === undefined ? {} : { maxChunk: plan.maxChunk })
-          }),
-          this.scope
-        )
-      )
-    )
-    this.network = Context.get(this.context, MemoryTransport.MemoryNetwork)
     this.servers = plan.servers.map((server, index) => ({
       index,
       plan: server,
@@ -178,7 +109,7 @@ class Run {
       attempts: this.attempts,
       refusals: this.refusals,
       problem: (text) => this.problem(text),
-      trace: options.hashed === true || options.traced === true ? (line, bytes) => this.trace(line, bytes) : undefined
+      trace: this.isTraced ? (line, bytes) => this.trace(line, bytes) : undefined
     }
     this.balance()
     for (const server of this.servers) this.start(server)
@@ -186,72 +117,14 @@ class Run {
   }
 
   run(): Report {
-    try {
+    return this.report(() => {
       for (const step of this.plan.steps) {
         this.count(step.type)
         this.operate(step)
         this.scheduler.run(step.tasks)
       }
       this.finish()
-    } catch (defect) {
-      this.problem(`the run broke off: ${defect instanceof Error ? defect.stack : String(defect)}`)
-    }
-    for (const defect of this.scheduler.defects) {
-      this.problem(`thrown: ${defect instanceof Error ? defect.stack : String(defect)}`)
-    }
-    return {
-      violations: this.problems,
-      hash: this.hash?.digest("hex") ?? "",
-      trace: this.lines,
-      counts: this.counts
-    }
-  }
-
-  // --- means ----------------------------------------------------------------
-
-  private now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
-  }
-
-  private problem(text: string): void {
-    this.problems.push(text)
-    this.trace(`PROBLEM ${text}`)
-  }
-
-  private count(what: string): void {
-    this.counts[what] = (this.counts[what] ?? 0) + 1
-  }
-
-  private trace(line: string, bytes?: Uint8Array): void {
-    if (this.hash === undefined && this.options.traced !== true) return
-    const at = `${this.now()} ${line}`
-    this.hash?.update(at)
-    if (bytes !== undefined) this.hash?.update(bytes)
-    if (this.options.traced === true) this.lines.push(bytes === undefined ? at : `${at} ${bytes.length}`)
-  }
-
-  private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
-    return Effect.runForkWith(this.context)(effect)
-  }
-
-  /** Runs an effect that needs no time to its end. */
-  private settle<A, E, R>(context: Context.Context<R>, effect: Effect.Effect<A, E, R>): A {
-    const fiber = Effect.runForkWith(context)(effect)
-    this.scheduler.run()
-    const exit = fiber.pollUnsafe()
-    if (exit === undefined) throw new Error("an effect that needs no time did not end")
-    if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
-    return exit.value
-  }
-
-  private do<A, E>(effect: Effect.Effect<A, E>): A {
-    return this.settle(this.context, effect)
-  }
-
-  private pass(millis: number): void {
-    this.scheduler.run()
-    this.do(this.clock.adjust(millis))
-    this.scheduler.run()
+    })
   }
 
   // --- who there is ---------------------------------------------------------
@@ -690,18 +563,8 @@ class Run {
     this.wait(12_000, () => this.closings === 0)
     this.pass(2_000)
     this.disconnected("after everything was closed")
-    this.fork(Scope.close(this.scope, Exit.void))
-    this.scheduler.run()
-    if (this.liveFibers !== 0) this.problem(`${this.liveFibers} fibers live on`)
+    this.end()
     this.judge()
-  }
-
-  private wait(millis: number, until: () => boolean): boolean {
-    for (const end = this.now() + millis; !until();) {
-      if (this.now() >= end) return false
-      this.pass(100)
-    }
-    return true
   }
 
   private restart(): void {
