@@ -389,6 +389,20 @@ describe("a broker that cannot be reached", () => {
       assert.deepStrictEqual(routes.soon, ["topic"])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("has the name servers asked once a second while nobody is there, however many messages go round", () =>
+    Effect.gen(function*() {
+      const { make, routes } = yield* world()
+      routes.set(route("topic", [{ name: "a", port: 1 }, { name: "b", port: 2 }]))
+      const producer = yield* make()
+      const sends = yield* Effect.forEach(
+        Array.from({ length: 50 }),
+        () => start(Effect.exit(producer.send(message, { timeout: "10 seconds" })))
+      )
+      yield* pass("10 seconds")
+      for (const send of sends) assert.isDefined(send.pollUnsafe())
+      assert.isAtMost(routes.refreshes.length, 11)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("may be black: the dial takes no more than its share of the time", () =>
     Effect.gen(function*() {
       yield* broker(1)
@@ -641,6 +655,23 @@ describe("avoiding brokers", () => {
       yield* pass("2400 millis")
       yield* Effect.forEach([1, 2, 3, 4], () => producer.send(message))
       assert.strictEqual(a.stored.length, 4)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("a broker that failed has not proved itself by taking a oneway message", () =>
+    Effect.gen(function*() {
+      const { a, producer } = yield* pair({}, { a: () => answer(2) })
+      yield* Effect.forEach([1, 2], () => producer.send(message))
+      assert.strictEqual(a.sends.length, 1)
+      yield* pass("1300 millis")
+      yield* Effect.forEach([1, 2], () => producer.sendOneway(message))
+      yield* pass("1 millis")
+      assert.strictEqual(a.sends.length, 2)
+      yield* producer.send(message)
+      // It is left alone for twice as long from now on, not as after a first failure.
+      yield* pass("1500 millis")
+      const before = a.sends.length
+      yield* Effect.forEach([1, 2, 3, 4], () => producer.send(message))
+      assert.strictEqual(a.sends.length, before)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("nobody is left alone when all are slow", () =>

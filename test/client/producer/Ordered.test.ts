@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import { javaHashCode } from "../../../src/protocol/message/TagsCode.ts"
 import * as MemoryTransport from "../../../src/remoting/MemoryTransport.ts"
 import { network, pass, start } from "../../remoting/support.ts"
@@ -43,6 +44,44 @@ describe("a sharding key", () => {
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
 
+describe("the queues of a topic that is sent to by sharding key", () => {
+  /** What is logged as a warning while an effect runs. */
+  const warnings = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message: text }) => {
+      if (logLevel === "Warn") lines.push(String(text))
+    })
+    return Effect.provide(effect(lines), Logger.layer([logger]))
+  }
+
+  it.effect("do not change silently", () =>
+    warnings((lines) =>
+      Effect.gen(function*() {
+        const { producer, routes } = yield* pair()
+        yield* producer.send({ ...message, shardingKey: "k" })
+        routes.set(route("topic", [{ name: "a", port: 1 }]))
+        yield* producer.send({ ...message, shardingKey: "k" })
+        assert.strictEqual(lines.length, 1)
+        assert.match(lines[0], /topic topic has 2 queues to send to, and had 4/)
+        // A new route with the same queues is no change.
+        routes.set(route("topic", [{ name: "a", port: 1 }]))
+        yield* producer.send({ ...message, shardingKey: "k" })
+        assert.strictEqual(lines.length, 1)
+      })
+    ).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("may change where nobody uses sharding keys", () =>
+    warnings((lines) =>
+      Effect.gen(function*() {
+        const { producer, routes } = yield* pair()
+        yield* producer.send(message)
+        routes.set(route("topic", [{ name: "a", port: 1 }]))
+        yield* producer.send(message)
+        assert.strictEqual(lines.length, 0)
+      })
+    ).pipe(Effect.provide(MemoryTransport.layer)))
+})
+
 describe("a selector", () => {
   it.effect("chooses among the queues that can be sent to", () =>
     Effect.gen(function*() {
@@ -82,6 +121,18 @@ describe("a selector", () => {
       }))
       assert.isTrue(Exit.isFailure(exit) && exit.cause.reasons[0]._tag === "Die")
       assert.strictEqual((yield* producer.stats).inFlight, 0)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("that throws before there is a route counts as not sent", () =>
+    Effect.gen(function*() {
+      const { producer, routes } = yield* single()
+      routes.known.clear()
+      yield* Effect.exit(producer.send(message, {
+        selector: () => {
+          throw new Error("no")
+        }
+      }))
+      assert.deepInclude(yield* producer.stats, { notSent: 1, interrupted: 0, inFlight: 0 })
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("counts more than a sharding key", () =>
