@@ -51,6 +51,19 @@ describe("the examples", () => {
   says("layer.ts", ["orders is on broker-a"])
   says("goaway-policy.ts", ["before the restart: broker-a", "during the restart: broker-b"])
   says("tls.ts", ["answered: hello", "refused, NotSent"])
+  says("producer.ts", [
+    "sent: SendOk after 1 attempt",
+    "sent as one: 2 messages",
+    "in order: 1 queue for 3",
+    "refused: the body is empty, NotSent"
+  ])
+  says("typed-topic.ts", ["received: 3 of order-1, placed in 2026", "not sent: no order for orders"])
+  says("transaction.ts", [
+    "order-1: Commit",
+    "order-2: no unicorn, and no message either",
+    "consumers get: order-1: horse"
+  ])
+  says("promise.ts", ["sent: SendOk, SendOk, SendOk", "rejected: InvalidName"])
 })
 
 describe("the demo", () => {
