@@ -135,6 +135,8 @@ export class Node {
         port,
         language: LanguageCode.JAVA,
         shutdownWaitTime: shutdownWaitMillis,
+        // As many as wait for a thread of RocketMQ's own (`BrokerConfig.sendThreadPoolQueueCapacity`).
+        maxHandlers: 10_000,
         metrics: false
       }).pipe(Effect.provideService(Transport, transport))
     const port = parse(this.bound)?.port
