@@ -37,7 +37,7 @@ export interface TopicOptions {
   /** What may be done with it. Default: `readWrite`. */
   readonly permission?: "readWrite" | "read" | "write" | "none" | undefined
   /** The kind of messages that it is for; proxies take no others. Default: `NORMAL`. */
-  readonly messageType?: "NORMAL" | "FIFO" | "DELAY" | "TRANSACTION" | "MIXED" | undefined
+  readonly messageType?: "NORMAL" | "FIFO" | "DELAY" | "TRANSACTION" | "PRIORITY" | "LITE" | "MIXED" | undefined
   /** Further attributes, such as `{ "queue.type": "BatchCQ" }`. Default: none. */
   readonly attributes?: Readonly<Record<string, string>> | undefined
   /** Names of the brokers that have it. Default: all. */

@@ -219,6 +219,17 @@ describe("the kind of a message", () => {
       assert.deepStrictEqual(yield* codes("Ordered"), [13, 0, 13, 13])
       assert.deepStrictEqual(yield* codes("Delayed"), [13, 13, 0, 13])
       assert.deepStrictEqual(yield* codes("Mixed"), [0, 0, 0, 0])
+      const actual = (properties: Readonly<Record<string, string>>) =>
+        Effect.map(ask(sendRequest("Plain", "a", { properties })), ({ remark }) =>
+          remark?.split(" ").at(-1))
+      // What a real 5.5.0 proxy makes of them.
+      const priority = { _SYS_MSG_PRIORITY_: "1" }
+      const lite = { __LITE_TOPIC: "x" }
+      assert.strictEqual(yield* actual(priority), "PRIORITY")
+      assert.strictEqual(yield* actual({ ...priority, ...fifo }), "FIFO")
+      assert.strictEqual(yield* actual({ ...priority, ...fifo, DELAY: "1" }), "DELAY")
+      assert.strictEqual(yield* actual(lite), "LITE")
+      assert.strictEqual(yield* actual({ ...lite, ...priority }), "PRIORITY")
       const wrong = yield* ask(sendRequest("Plain", "a", { properties: fifo }))
       assert.strictEqual(
         wrong.remark,
@@ -298,6 +309,18 @@ describe("clients", () => {
       yield* TestClock.adjust("131 seconds")
       assert.strictEqual(yield* whilePassing("1 second", seenBy(second!.address)), 1)
     }).pipe(Effect.provide(withProxies({ proxies: 2 })), Effect.scoped))
+
+  it.effect("make their consumer groups known to a broker", () =>
+    Effect.gen(function*() {
+      const client = yield* makeClient()
+      const update: RemotingRequest = {
+        code: RequestCode.UPDATE_CONSUMER_OFFSET,
+        extFields: { consumerGroup: "consumers", topic: "Orders", queueId: "0", commitOffset: "0", bname: "broker-a" }
+      }
+      assert.strictEqual((yield* askVia(client, update)).code, 26)
+      yield* askVia(client, heartbeat("client-1", "consumers"))
+      assert.strictEqual((yield* askVia(client, update)).code, 0)
+    }).pipe(Effect.provide(withProxies()), Effect.scoped))
 
   it.effect("need no configuration of theirs checked", () =>
     Effect.gen(function*() {
@@ -410,6 +433,19 @@ describe("a transaction", () => {
       assert.strictEqual((yield* askVia(client, end({ fromTransactionCheck: "true" }))).code, 0)
       yield* TestClock.adjust(0)
       assert.deepStrictEqual(rocketmq.messages("Orders").map(({ body }) => Buffer.from(body).toString()), ["half"])
+    }).pipe(Effect.provide(withProxies()), Effect.scoped))
+})
+
+describe("many requests at once", () => {
+  it.effect("wait for their turn, as in the queues of real proxies", () =>
+    Effect.gen(function*() {
+      const client = yield* makeClient()
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 500 }, (_, index) => String(index)),
+        (body) => askVia(client, sendRequest("Orders", body)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual([...new Set(answers.map(({ code }) => code))], [0])
     }).pipe(Effect.provide(withProxies()), Effect.scoped))
 })
 

@@ -234,6 +234,7 @@ export const make = Effect.fnUntraced(function*(
           settings: options.proxySettings ?? {},
           hub,
           nameServers: nameServerAddresses,
+          cluster,
           advertised: () => balancer?.address ?? serving.address
         })
     ))

@@ -16,6 +16,10 @@ export interface ProxySettings {
   topicConfigCacheRefreshSeconds: number
   /** How long a topic's configuration that nobody asks for is remembered, in seconds. Default: 300. */
   topicConfigCacheExpiredSeconds: number
+  /** How old the settings of a consumer group may be before they are looked up again, in seconds. Default: 20. */
+  subscriptionGroupConfigCacheRefreshSeconds: number
+  /** How long the settings of a group that nobody asks for are remembered, in seconds. Default: 300. */
+  subscriptionGroupConfigCacheExpiredSeconds: number
   /** How often brokers are told of groups with transactions, in seconds. Default: 20. */
   transactionHeartbeatPeriodSecond: number
   /** How long the answer to a check of a transaction is taken. Default: 30,000. */
@@ -33,6 +37,8 @@ export const defaults: Readonly<ProxySettings> = {
   topicRouteServiceCacheExpiredSeconds: 300,
   topicConfigCacheRefreshSeconds: 20,
   topicConfigCacheExpiredSeconds: 300,
+  subscriptionGroupConfigCacheRefreshSeconds: 20,
+  subscriptionGroupConfigCacheExpiredSeconds: 300,
   transactionHeartbeatPeriodSecond: 20,
   transactionDataExpireMillis: 30_000,
   channelExpiredTimeout: 120_000

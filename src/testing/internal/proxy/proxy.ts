@@ -49,6 +49,8 @@ export interface ProxyOptions {
   readonly hub: Hub
   /** Where the name servers are now. */
   readonly nameServers: () => ReadonlyArray<Address>
+  /** Whose brokers know the consumer groups. */
+  readonly cluster: string
   /** The address that routes name in place of brokers'. */
   readonly advertised: () => Address
 }
@@ -122,6 +124,8 @@ class ProxyServer {
   /** `undefined`: no broker has the topic. */
   private readonly routes: RefreshingCache<TopicRouteData.TopicRouteData | undefined, Failures.ProxyFailure>
   private readonly messageTypes: RefreshingCache<string, Failures.ProxyFailure>
+  /** Consumer groups that a broker was asked about. */
+  private readonly groups: RefreshingCache<void, Failures.ProxyFailure>
 
   constructor(
     name: string,
@@ -149,6 +153,13 @@ class ProxyServer {
       now,
       () => settings.topicConfigCacheRefreshSeconds * 1_000,
       () => settings.topicConfigCacheExpiredSeconds * 1_000
+    )
+    this.groups = new RefreshingCache(
+      (group) => this.loadGroup(group),
+      fork,
+      now,
+      () => settings.subscriptionGroupConfigCacheRefreshSeconds * 1_000,
+      () => settings.subscriptionGroupConfigCacheExpiredSeconds * 1_000
     )
   }
 
@@ -519,7 +530,23 @@ class ProxyServer {
     const client = this.clients.client(request, peer, data.clientID)
     for (const { groupName } of data.producerDataSet) this.clients.registerProducer(groupName, client)
     for (const consumer of data.consumerDataSet) this.clients.registerConsumer(consumer, client)
-    return Effect.succeed({ remark: "" })
+    return Effect.as(
+      Effect.forEach(data.consumerDataSet, ({ groupName }) => Effect.ignore(this.groups.get(groupName)), {
+        discard: true
+      }),
+      { remark: "" }
+    )
+  }
+
+  /** The settings of a group, of some broker of the cluster: asked for them, the broker makes a group that is new. */
+  private loadGroup(group: string): Effect.Effect<void, Failures.ProxyFailure> {
+    return Effect.flatMap(this.routes.get(this.options.cluster), (route) => {
+      const broker = route?.brokerDatas[0]
+      const address = broker === undefined ? undefined : addressOf(broker)
+      if (address === undefined) return Effect.void
+      const request = { code: RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG, extFields: { group } }
+      return Effect.asVoid(this.ask(address, request, requestMillis))
+    })
   }
 
   private unregister(request: RemotingCommand, peer: Peer): Reply {
@@ -630,7 +657,7 @@ const replyOf = (response: RemotingCommand): RemotingReply => ({
 const addressOf = ({ brokerAddrs }: TopicRouteData.BrokerData): Address | undefined =>
   brokerAddrs.get(masterId) ?? [...brokerAddrs.values()][0]
 
-/** RocketMQ 5.3.3 `TopicMessageType.parseFromMessageProperty`. */
+/** RocketMQ 5.5.0 `TopicMessageType.parseFromMessageProperty`. */
 const messageTypeOf = (properties: MessageProperties.MessageProperties): string => {
   if (properties[PropertyName.TRAN_MSG] === "true") return "TRANSACTION"
   const delayed = [
@@ -640,5 +667,7 @@ const messageTypeOf = (properties: MessageProperties.MessageProperties): string 
     PropertyName.TIMER_DELAY_MS
   ]
   if (delayed.some((name) => properties[name] !== undefined)) return "DELAY"
-  return properties[PropertyName.SHARDING_KEY] === undefined ? "NORMAL" : "FIFO"
+  if (properties[PropertyName.SHARDING_KEY] !== undefined) return "FIFO"
+  if (properties[PropertyName.PRIORITY] !== undefined) return "PRIORITY"
+  return properties[PropertyName.LITE_TOPIC] === undefined ? "NORMAL" : "LITE"
 }
