@@ -1,4 +1,5 @@
 /** Sends bad input to both sides and compares the answers. */
+import { setTimeout as delay } from "node:timers/promises"
 import * as MessageId from "../../src/protocol/message/MessageId.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
 import { badRequests } from "./BadInput.ts"
@@ -8,7 +9,7 @@ import type { Difference, Options } from "./Outcome.ts"
 import { differences, outcomeOf } from "./Outcome.ts"
 import type { Addresses, Sides } from "./Sides.ts"
 import { brokerName, clusterName } from "./Sides.ts"
-import type { Request } from "./Wire.ts"
+import type { Answer, Request, Silence } from "./Wire.ts"
 import { Wire } from "./Wire.ts"
 
 export interface Finding extends Difference {
@@ -26,7 +27,19 @@ export interface BadInputOptions extends Sides<Addresses> {
 
 /** A pull or pop that waits is as good as one that is never answered. */
 const patience = 400
-const secondPatience = 2_000
+/** Where the other has answered. */
+const secondPatience = 15_000
+
+/** Both answers; none where neither comes soon. */
+const both = async (
+  ours: Promise<Answer | Silence>,
+  theirs: Promise<Answer | Silence>
+): Promise<readonly [Answer | Silence, Answer | Silence]> => {
+  const soon = delay(patience)
+  await Promise.race([ours, theirs, soon])
+  const any = await Promise.race([ours, theirs, Promise.resolve(undefined)])
+  return any === undefined ? ["no answer", "no answer"] : Promise.all([ours, theirs])
+}
 
 /** Sends to queues that others use too. */
 const sharedQueues: ReadonlySet<number> = new Set([
@@ -129,12 +142,11 @@ const runCode = async (
         }
       }
     }
-    const ask = (side: typeof embedded, timeout: number) => side.wire.ask(request(side.names), timeout)
-    let [ours, theirs] = await Promise.all([ask(embedded, patience), ask(real, patience)])
-    if ((ours === "no answer") !== (theirs === "no answer")) {
-      if (ours === "no answer") ours = await ask(embedded, secondPatience)
-      else theirs = await ask(real, secondPatience)
-    }
+    // Asked once: what one has done and the other has not shows for ever.
+    const [ours, theirs] = await both(
+      embedded.wire.ask(request(embedded.names), secondPatience),
+      real.wire.ask(request(real.names), secondPatience)
+    )
     const compared = { ...outcomes, shared: sharedQueues.has(example.code) }
     for (
       const difference of differences(

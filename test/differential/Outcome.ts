@@ -142,6 +142,8 @@ class Normalizer {
   /** @param table whether it is one of the tables of which only some entries are to be seen */
   value(value: unknown, table = false): Plain {
     if (value === null || value === undefined) return null
+    // Java's greatest long, or as near to it as a number comes that holds it exactly.
+    if (typeof value === "number" && value >= Number.MAX_SAFE_INTEGER) return "<greatest>"
     if (typeof value === "number") return isRecent(value) ? "<time>" : Object.is(value, -0) ? 0 : value
     if (typeof value === "string") return text(value, this.options)
     if (typeof value === "boolean") return value

@@ -196,6 +196,11 @@ export class Clients {
     return this.consumerGroups.has(group) || this.compensated.has(group)
   }
 
+  /** Notes that a group reads, whether or not it is connected. */
+  compensateGroup(group: string): void {
+    if (!this.compensated.has(group)) this.compensated.set(group, new Map())
+  }
+
   /** Notes a subscription that came with a request. */
   compensate(group: string, topic: string, subscription: SubscriptionData): void {
     const topics = this.compensated.get(group) ?? new Map<string, SubscriptionData>()

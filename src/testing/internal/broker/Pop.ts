@@ -123,12 +123,20 @@ export const make = (core: BrokerCore): Handles => {
     settings.enableRetryTopicV2 ? Names.popRetryTopicV2(topic, group) : Names.popRetryTopicV1(topic, group)
 
   core.onStored((placed) => {
-    // Of the older retry topics nobody is told: who waits finds them when its time is up.
-    const normal = Names.isRetryTopic(placed.topic) && placed.topic.includes("+")
-      ? placed.topic.slice(placed.topic.indexOf("+") + 1)
-      : placed.topic
-    polls.arrived(placed, normal)
-    notifications.arrived(placed, normal)
+    if (!Names.isRetryTopic(placed.topic)) {
+      polls.arrived(placed, placed.topic)
+      notifications.arrived(placed, placed.topic)
+      return
+    }
+    // Of what a group has not acknowledged that group alone is told, whatever it filters by (RocketMQ 5.5.0; older
+    // ones tell nobody, unless `enableRetryTopicV2` is on).
+    const group = placed.properties[PropertyName.ORIGIN_GROUP]
+    const topic = group === undefined ? placed.topic : Names.normalTopic(placed.topic, group)
+    if (group === undefined || topic === placed.topic) return
+    for (const waiting of [polls, notifications]) {
+      waiting.wakeOne(topic, group, -1)
+      waiting.wakeOne(topic, group, placed.queueId)
+    }
   })
 
   // ---- what is invisible ----
@@ -154,7 +162,8 @@ export const make = (core: BrokerCore): Handles => {
           properties: properties(message.properties, {
             [PropertyName.FIRST_POP_TIME]: message.reconsumeTimes === 0
               ? String(popTime)
-              : message.properties[PropertyName.FIRST_POP_TIME] ?? String(popTime)
+              : message.properties[PropertyName.FIRST_POP_TIME] ?? String(popTime),
+            [PropertyName.ORIGIN_GROUP]: group
           }),
           bornTimestamp: message.bornTimestamp,
           bornHost: core.address,
@@ -460,6 +469,7 @@ export const make = (core: BrokerCore): Handles => {
 
   const pop = (call: Call): RemotingReply | Effect.Effect<RemotingReply> => {
     const asked = headerIn(PopMessageRequestHeader, withBornTime(call.request.extFields, core.now()), popReadings)
+    core.clients.compensateGroup(asked.consumerGroup)
     const refuse = (code: number, remark: string): RemotingReply => ({ code, remark, extFields: noPop })
     if (core.now() - asked.bornTime - asked.pollTime > tolerance) {
       return refuse(ResponseCode.POLLING_TIMEOUT, `the broker[${core.ip}] pop message is timeout too much`)

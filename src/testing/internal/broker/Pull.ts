@@ -136,6 +136,7 @@ export const make = (core: BrokerCore): Handles => {
           `consumer:[/${call.peer.address}]`
       )
     }
+    core.clients.compensateGroup(consumerGroup)
     const found = (header.sysFlag & PullSysFlag.subscription) === 0
       ? known(header, group)
       : brought(header)
