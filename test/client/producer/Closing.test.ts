@@ -116,6 +116,7 @@ describe("closing the scope of a producer", () => {
       yield* Fiber.join(closing)
       assert.strictEqual((yield* remoting.stats).inFlight, 0)
       assert.strictEqual((yield* producer.stats).inFlight, 0)
+      assert.strictEqual((yield* producer.stats).unknown, 2)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("ends what is being sent again, too", () =>

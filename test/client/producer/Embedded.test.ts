@@ -215,6 +215,17 @@ describe("a client with several producers", () => {
     }).pipe(Effect.provide(TestRocketMQ.layer)))
 })
 
+describe("two producers of one group on one client", () => {
+  it.effect("are registered until the last of them closes", () =>
+    Effect.gen(function*() {
+      const { producer, rocketmq } = yield* services
+      yield* producer.send({ topic: "orders", body: "x" })
+      yield* Effect.scoped(Producer.make({ group: "TestProducers", metrics: false }))
+      yield* pass("1 millis")
+      assert.strictEqual(rocketmq.broker().producers("TestProducers").length, 1)
+    }).pipe(Effect.provide(TestRocketMQ.layer)))
+})
+
 describe("a namespace", () => {
   it.effect("goes before the topic at the broker alone", () =>
     Effect.gen(function*() {
