@@ -506,6 +506,9 @@ export interface SendAttempt {
   readonly error: ApiError
 }
 
+/** Attempts that a message tells of, first ones and last ones: a send that goes round for long has hundreds. */
+const maxTold = 3
+
 /** No attempt of a send was acknowledged. */
 export class SendFailed extends Schema.TaggedError<SendFailed>("effect-rocketmq/client/SendFailed")("SendFailed", {
   topic: Schema.String,
@@ -527,13 +530,16 @@ export class SendFailed extends Schema.TaggedError<SendFailed>("effect-rocketmq/
     return this.attempts[this.attempts.length - 1]?.error
   }
   override get message(): string {
-    const tries = this.attempts
-      .map((attempt) =>
-        `queue ${attempt.queueId} of ${attempt.brokerName} (${attempt.address}), ${attempt.millis} ms: ${
-          summary(attempt.error)
-        }`
-      )
-      .join("; ")
+    const told = ({ address, brokerName, error, millis, queueId }: SendAttempt) =>
+      `queue ${queueId} of ${brokerName} (${address}), ${millis} ms: ${summary(error)}`
+    const left = this.attempts.length - 2 * maxTold
+    const tries = left <= 0
+      ? this.attempts.map(told).join("; ")
+      : [
+        ...this.attempts.slice(0, maxTold).map(told),
+        `${left} more`,
+        ...this.attempts.slice(-maxTold).map(told)
+      ].join("; ")
     const which = this.messageId === undefined ? "" : ` ${this.messageId}`
     return say(this, `message${which} to topic ${this.topic} was not acknowledged, ${this.detail} (${tries})`)
   }

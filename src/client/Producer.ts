@@ -469,12 +469,12 @@ export const make = Effect.fnUntraced(function*<R = never>(
     submit(message, options, false, additions) as Effect.Effect<SendResult, ClientError>
 
   const sendBatch = (messages: ReadonlyArray<Message>, options?: SendOptions) => {
-    const startBatch = (isTraced: boolean, context: ((message: Message) => string) | undefined) =>
+    const startBatch = (isTraced: boolean, contextOf: ((message: Message) => string) | undefined) =>
       Effect.callback<SendResult | undefined, ClientError>((resume) =>
         sender.startBatch(
           messages,
           { settings: settingsOf.of(options), oneway: false, traced: isTraced, additions: undefined },
-          context,
+          contextOf,
           resume
         )
       )

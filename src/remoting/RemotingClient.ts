@@ -63,7 +63,11 @@ export interface InvokeOptions {
   readonly goAwayHops?: number | undefined
   /** Whether executing the request twice does no harm. Default: by its code, see `Repeatable`. */
   readonly repeatable?: boolean | undefined
-  /** Fail at once while the address is down, instead of waiting for the re-dial. Default: `false`. */
+  /**
+   * Fail at once while the address is down, instead of waiting for the re-dial;
+   * with 0 `goAwayHops` also while its servers answer registrations with
+   * GO_AWAY. Default: `false`.
+   */
   readonly failFast?: boolean | undefined
 }
 

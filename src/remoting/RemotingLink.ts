@@ -188,17 +188,27 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       futures.fail(call, Failures.shuttingDown(call))
       return
     }
-    if (call.options.failFast && this.failure !== undefined && !this.isStale()) {
-      futures.fail(call, Failures.unavailable(call, this.failure))
-      this.scouting = true
-      this.connect()
-      return
+    if (call.options.failFast && !this.isStale()) {
+      const error = this.failure === undefined ? this.unwelcome(call) : Failures.unavailable(call, this.failure)
+      if (error !== undefined) {
+        futures.fail(call, error)
+        this.scouting = true
+        this.connect()
+        return
+      }
     }
     call.stage = Stage.Waiting
     call.table = this
     this.waiting.add(call)
     this.waitingBytes += call.size
     this.connect()
+  }
+
+  /** What a call that can go elsewhere fails with while the servers of the address send registrations away. */
+  private unwelcome(call: PendingCall): RemotingError | undefined {
+    return this.turnedAway && call.options.goAwayHops === 0
+      ? Failures.goAway(call, "the server answered GO_AWAY to a registration", this.failure)
+      : undefined
   }
 
   has(): boolean {
@@ -577,8 +587,13 @@ export class RemotingLink implements CallTable, CallOwner, ChannelOwner {
       error = yield* this.attempt
       if (error === undefined || this.host.closing()) return
       this.turnedAway = error._tag === "GoAway"
-      if (this.turnedAway) this.trigger = "goAway"
-      else {
+      if (this.turnedAway) {
+        this.trigger = "goAway"
+        for (const call of [...this.waiting]) {
+          const unwelcome = call.options.failFast ? this.unwelcome(call) : undefined
+          if (unwelcome !== undefined) this.host.futures.fail(call, unwelcome)
+        }
+      } else {
         if (this.trigger === "goAway") this.trigger = "broken"
         this.failure = error
         this.status = "Down"

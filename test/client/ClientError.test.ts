@@ -220,6 +220,26 @@ const reasons: ReadonlyArray<readonly [Reason, Reason["outcome"], boolean, Reado
     ]
   ],
   [
+    new Errors.SendFailed({
+      topic: "T",
+      attempts: Array.from({ length: 100 }, (_, index) => ({
+        brokerName: "a",
+        address,
+        queueId: index,
+        millis: index,
+        error: refusedConnection
+      })),
+      outcome: "NotSent",
+      detail: "and its time is up"
+    }),
+    "NotSent",
+    true,
+    [
+      `queue 2 of a (${address}), 2 ms: ECONNREFUSED; 94 more; queue 97 of a (${address}), 97 ms`,
+      `queue 99 of a (${address}), 99 ms`
+    ]
+  ],
+  [
     new Errors.DeadlineExceeded({ detail: "waiting for room", timeoutMillis: 5, outcome: "NotSent" }),
     "NotSent",
     true,

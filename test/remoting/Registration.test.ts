@@ -49,6 +49,23 @@ describe("onValidate", () => {
       assert.deepStrictEqual(brief(events), ["Connect 1", "Active 1"])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("answered with GO_AWAY fails those who can go elsewhere at once, and keeps the others", () =>
+    Effect.gen(function*() {
+      const server = yield* scripted(1, {
+        command: ({ command, peer }) => peer.goAway(command)
+      })
+      const c = yield* client()
+      yield* c.onValidate(heartbeat)
+      const patient = yield* start(Effect.exit(c.invoke(server.address, { code: echoCode })))
+      const elsewhere = { failFast: true, goAwayHops: 0 }
+      for (let round = 0; round < 3; round++) {
+        const error = yield* Effect.flip(c.invoke(server.address, { code: echoCode }, elsewhere))
+        assert.deepStrictEqual([error.reason._tag, error.outcome], ["GoAway", "NotSent"])
+      }
+      assert.strictEqual(yield* now, 0)
+      assert.isUndefined(patient.pollUnsafe())
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("runs every registration, in the order in which they were given", () =>
     Effect.gen(function*() {
       const server = yield* serving(1)

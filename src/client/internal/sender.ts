@@ -25,7 +25,7 @@ import type { InvokeOptions, Service as RemotingService } from "../../remoting/R
 import type { Outcome, RemotingError } from "../../remoting/RemotingError.ts"
 import { worst } from "../../remoting/RemotingError.ts"
 import type { RemotingRequest } from "../../remoting/RemotingRequest.ts"
-import type { ApiError, SendAttempt } from "../ClientError.ts"
+import type { ApiError, BrokerError, SendAttempt } from "../ClientError.ts"
 import {
   brokerError,
   ClientError,
@@ -36,8 +36,16 @@ import {
   NoQueue,
   SendFailed,
   ShuttingDown,
-  TooManyMessages
+  TooManyMessages,
+  TopicNotFound
 } from "../ClientError.ts"
+
+/**
+ * A proxy gives the route of the default topic for one that does not exist, and refuses the message: no topic has the
+ * type that it takes that one to have (RocketMQ 5.5.0 `DefaultTopicMessageTypeValidator`).
+ */
+const isMissingTopic = ({ code, remark }: BrokerError): boolean =>
+  code === ResponseCode.MESSAGE_ILLEGAL && remark !== undefined && remark.includes("expected type is UNSPECIFIED")
 import type { Message, SendResult, SendStatus } from "../Message.ts"
 import type { MessageQueue, Service as RoutesService } from "../TopicRoutes.ts"
 import type { HealthRegistry } from "./brokerHealth.ts"
@@ -112,6 +120,8 @@ class TopicState {
   turn: number
   /** Messages have been sent by sharding key. */
   sharded = false
+  /** When the name servers last had their say because sends failed, in monotonic milliseconds. */
+  askedAt = -Infinity
 
   constructor(topic: string, wireName: string, turn: number) {
     this.topic = topic
@@ -126,6 +136,9 @@ const exactMillis = 1_000
 /** A message that has gone round waits before it goes round again: at first so long, then twice as long each time. */
 const firstPauseMillis = 20
 const maxPauseMillis = 250
+
+/** How long sends of one topic that fail leave the name servers alone after they have asked them. */
+const askSpacingMillis = 1_000
 
 const statuses: Readonly<Record<number, SendStatus>> = {
   [ResponseCode.SUCCESS]: "SendOk",
@@ -483,7 +496,15 @@ export class Sender {
   private answered(call: SendCall, exit: Exit.Exit<RemotingCommand | undefined, RemotingError>): void {
     if (!call.live) return
     call.request = undefined
-    const result = Exit.isSuccess(exit) ? this.resultOf(call, exit.value) : errorOf(exit)!
+    const result = Exit.isSuccess(exit) ? this.resultOf(call, exit.value) : errorOf(exit)
+    if (result === undefined && Exit.isFailure(exit)) {
+      // A defect of the client below.
+      call.target?.health.undecided()
+      this.counters.unknown++
+      this.release(call)
+      call.resume(Effect.die(Cause.squash(exit.cause)))
+      return
+    }
     if (result instanceof Error) {
       call.resume(this.goOn(call, result))
       return
@@ -666,8 +687,7 @@ export class Sender {
             pause = Math.min(2 * pause, maxPauseMillis)
             if (wait >= this.remaining(call)) return yield* this.failed(call, failure, outOfTime(call))
             const until = this.exactNow() + wait
-            // Name servers that say nothing do not get all of the time: a broker may be back meanwhile.
-            if (mayHaveMoved(failure)) yield* Effect.ignore(this.askAnew(call, this.remaining(call) / 2))
+            if (mayHaveMoved(failure)) yield* this.askWhere(call)
             const left = until - this.exactNow()
             if (left > 0) yield* Effect.sleep(left)
           }
@@ -766,6 +786,12 @@ export class Sender {
     if (failure._tag === "RemotingError" && failure.reason._tag === "ShuttingDown") {
       return Effect.fail(clientError(new ShuttingDown({ what: "the client", outcome: call.outcome })))
     }
+    if (failure._tag === "BrokerError" && isMissingTopic(failure)) {
+      const { address, remark } = failure
+      return Effect.fail(
+        clientError(new TopicNotFound({ topic: call.state.topic, nameServers: [address], detail: remark }))
+      )
+    }
     if (verdict.pointless && call.failures.length === 1) return Effect.fail(fromApiError(failure))
     return Effect.fail(
       clientError(
@@ -841,6 +867,23 @@ export class Sender {
     if (!(millis > 0)) return Effect.fail(this.deadlineExceeded(call))
     const options = { create: true, defaultTopicQueueNums: queuesOfNewTopics, timeout: millis }
     return routes.getUnsafe(wireName) === undefined ? routes.get(wireName, options) : routes.refresh(wireName, options)
+  }
+
+  /**
+   * Has the name servers say whether the topic has moved. Not within a second of
+   * the last time: many messages that go round while all brokers are down would
+   * keep them busy. Those that say nothing do not get all of the time, either: a
+   * broker may be back meanwhile.
+   */
+  private askWhere(call: SendCall): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { state } = call
+      if (this.exactNow() - state.askedAt < askSpacingMillis) return Effect.void
+      return Effect.ensuring(
+        Effect.ignore(this.askAnew(call, this.remaining(call) / 2)),
+        Effect.sync(() => void (state.askedAt = this.exactNow()))
+      )
+    })
   }
 
   private noQueue(call: SendCall, detail: string): ClientError {
@@ -953,16 +996,17 @@ export class Sender {
   private readonly terminate: Effect.Effect<void> = Effect.suspend(() => {
     const calls: Array<SendCall> = []
     for (let call = this.head; call !== undefined; call = call.next) if (call.request !== undefined) calls.push(call)
+    // Those that go on as Effects end by this.
     Deferred.doneUnsafe(this.terminated, Exit.void)
-    return Effect.forEach(
-      calls,
-      (call) =>
-        Effect.andThen(
-          this.abandon(call),
-          Effect.sync(() => call.resume(Exit.fail(this.closed("Unknown"))))
-        ),
-      { discard: true }
-    )
+    return Effect.forEach(calls, (call) => {
+      const { request } = call
+      if (!call.live || request === undefined) return Effect.void
+      call.request = undefined
+      call.target?.health.undecided()
+      this.counters.unknown++
+      this.release(call)
+      return Effect.andThen(request, Effect.sync(() => call.resume(Exit.fail(this.closed("Unknown")))))
+    }, { discard: true })
   })
 }
 
