@@ -245,6 +245,28 @@ describe("a popped message", () => {
       assert.strictEqual(messages(third)[0]!.reconsumeTimes, 2)
     }).pipe(live))
 
+  for (const enableRetryTopicV2 of [false, true]) {
+    it.effect(`comes to one of its group that waits, and to no other (retry topics v${enableRetryTopicV2 ? 2 : 1})`, () =>
+      Effect.gen(function*() {
+        const { broker, client } = yield* setup({ settings: { enableRetryTopicV2 } })
+        broker.createTopic("orders", { queues: 1 })
+        yield* stored(client, "orders", "1")
+        for (const [consumerGroup, invisibleTime] of [["readers", 10_000], ["others", 20_000]] as const) {
+          assert.deepStrictEqual(bodies(messages(yield* pop(client, { consumerGroup, invisibleTime }))), ["1"])
+        }
+        const waiting = { pollTime: 15_000, queueId: -1 }
+        const readers = yield* start(pop(client, waiting))
+        const others = yield* start(pop(client, { ...waiting, consumerGroup: "others" }))
+        yield* pass("9999 millis")
+        assert.isUndefined(readers.pollUnsafe())
+        yield* pass("1 millis")
+        const answer = yield* Fiber.join(readers)
+        assert.deepStrictEqual(bodies(messages(answer)), ["1"])
+        assert.strictEqual(messages(answer)[0]!.properties.ORIGIN_GROUP, "readers")
+        assert.isUndefined(others.pollUnsafe())
+      }).pipe(live))
+  }
+
   it.effect("comes again although it is acknowledged too late", () =>
     Effect.gen(function*() {
       const given = yield* setup()
