@@ -49,6 +49,9 @@ export const runClient = async <A>(module: string, args: ReadonlyArray<string>):
   return result
 }
 
+/** What outlives any window, and shows that a program will not end by itself. */
+const endlessMs = 120_000
+
 /** Runs a program to its end, on whichever core; the last line that it printed, as JSON, and when it was started. */
 export const runProgram = async <A>(
   file: string,
@@ -56,7 +59,7 @@ export const runProgram = async <A>(
   cwd: string
 ): Promise<{ readonly result: A; readonly startedAt: number }> => {
   const startedAt = Date.now()
-  const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "inherit"], timeout: endlessMs })
   children.add(child)
   child.once("exit", () => children.delete(child))
   let output = ""

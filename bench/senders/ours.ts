@@ -16,9 +16,11 @@ const program = Effect.gen(function*() {
       yield* producer.send(message)
     } while (load.onAcknowledged())
   })
-  yield* Effect.promise(() => load.run(() => void Effect.runFork(work)))
+  yield* Effect.promise(() => load.run(() => void Effect.runPromise(work)))
 })
 
 await Effect.runPromise(
-  program.pipe(Effect.provide(Producer.layer({ nameServers: [nameServer], group: "bench_producer" })))
+  program.pipe(
+    Effect.provide(Producer.layer({ nameServers: [nameServer], group: "bench_producer", timeout: "20 seconds" }))
+  )
 )

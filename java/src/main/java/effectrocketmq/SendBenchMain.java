@@ -49,9 +49,24 @@ public final class SendBenchMain {
         body = new byte[arguments.integer("body", 1024)];
         Arrays.fill(body, (byte) 'x');
         producer.setNamesrvAddr(arguments.text("name-server"));
+        // A machine that is busy with something else for a moment is no failure of the client's.
+        producer.setMqClientApiTimeout(20_000);
+        producer.setSendMsgTimeout(20_000);
     }
 
-    public static void main(String[] args) throws Exception {
+    public static void main(String[] args) {
+        int status = 1;
+        try {
+            status = run(args);
+        } catch (Exception cause) {
+            cause.printStackTrace();
+        }
+        System.out.flush();
+        // An orderly end takes seconds, and there is nothing left to wait for; without one the threads of Netty live on.
+        Runtime.getRuntime().halt(status);
+    }
+
+    private static int run(String[] args) throws Exception {
         Arguments arguments = new Arguments(args);
         String mode = arguments.text("mode");
         if (!Arrays.asList("sync", "async").contains(mode)) {
@@ -69,9 +84,7 @@ public final class SendBenchMain {
         }
         fields.put("acknowledged", main.acknowledged.get());
         System.out.println(RemotingSerializable.toJson(fields, false));
-        System.out.flush();
-        // An orderly end takes seconds, and there is nothing left to wait for.
-        Runtime.getRuntime().halt(main.failed() ? 1 : 0);
+        return main.failed() ? 1 : 0;
     }
 
     private void measure(boolean async, double warmUpSeconds, double seconds, Map<String, Object> fields)
