@@ -67,6 +67,54 @@ export interface PeerReceived {
   readonly properties: Readonly<Record<string, string>>
 }
 
+/** A consumer in a group. */
+export interface PeerSubscription {
+  /** Its name; part of its client id. */
+  readonly id: string
+  readonly group: string
+  readonly topic: string
+  /** Default: `*`. */
+  readonly expression?: string
+  /** Whether the expression is one of SQL92. Default: `false`, tags. */
+  readonly sql?: boolean
+  readonly orderly?: boolean
+  readonly broadcasting?: boolean
+  /** The broker divides the queues, and says whether to pop. */
+  readonly pop?: boolean
+  readonly maxReconsumeTimes?: number
+}
+
+/** What a consumer was given. */
+export interface PeerPulled {
+  readonly topic: string
+  readonly brokerName: string
+  readonly queueId: number
+  readonly queueOffset: number
+  readonly msgId: string
+  readonly reconsumeTimes: number
+  readonly tags?: string
+  /** As text. */
+  readonly body: string
+}
+
+/** What a push consumer was given once. */
+export interface PeerDelivery extends PeerPulled {
+  /** Id of the consumer. */
+  readonly consumer: string
+  /** Not when it failed. */
+  readonly taken: boolean
+}
+
+/** Messages that a consumer pulls by itself. */
+export interface PeerPull {
+  readonly id: string
+  readonly group: string
+  readonly topic: string
+  /** How many are waited for. */
+  readonly count: number
+  readonly timeoutMillis?: number
+}
+
 export type LocalTransactionState = "COMMIT_MESSAGE" | "ROLLBACK_MESSAGE" | "UNKNOW"
 
 export interface Peer {
@@ -76,12 +124,13 @@ export interface Peer {
       readonly queue?: { readonly brokerName: string; readonly queueId: number }
       /** The queue is chosen by the hash of this text (SelectMessageQueueByHash). */
       readonly selectBy?: string
+      readonly async?: boolean
     }
   ) => Effect.Effect<PeerSendResult, HarnessError>
   readonly sendOneway: (message: PeerMessage, options?: PeerSendOptions) => Effect.Effect<void, HarnessError>
   readonly sendBatch: (
     messages: ReadonlyArray<PeerMessage>,
-    options?: PeerSendOptions
+    options?: PeerSendOptions & { readonly async?: boolean }
   ) => Effect.Effect<PeerSendResult, HarnessError>
   readonly sendInTransaction: (
     message: PeerMessage,
@@ -94,7 +143,7 @@ export interface Peer {
   readonly recall: (topic: string, handle: string) => Effect.Effect<string, HarnessError>
   readonly request: (
     message: PeerMessage,
-    options?: PeerSendOptions
+    options?: PeerSendOptions & { readonly async?: boolean }
   ) => Effect.Effect<
     { readonly topic: string; readonly body: string; readonly properties: Readonly<Record<string, string>> },
     HarnessError
@@ -110,11 +159,65 @@ export interface Peer {
   ) => Effect.Effect<ReadonlyArray<PeerReceived>, HarnessError>
   /** Answers every request in a topic, from now on, with "re: " and its body. */
   readonly reply: (topic: string, group: string) => Effect.Effect<void, HarnessError>
-  /** What `mqadmin` prints; `-n` is added. */
+  /**
+   * Starts a push consumer. A message with a property `failures` fails that often before it is taken; the second try is
+   * after a second where messages are popped, and otherwise when the broker says.
+   */
+  readonly subscribe: (subscription: PeerSubscription) => Effect.Effect<void, HarnessError>
+  /** Has a push consumer tell brokers how far it is. */
+  readonly commit: (id: string) => Effect.Effect<void, HarnessError>
+  /** Ends a push consumer, which tells brokers how far it got. */
+  readonly leave: (id: string) => Effect.Effect<void, HarnessError>
+  /**
+   * All deliveries to a group so far, as soon as `count` of them were taken, or after `timeoutMillis` (15,000 by
+   * default); in the order in which they ended.
+   */
+  readonly consumed: (
+    group: string,
+    count: number,
+    options?: { readonly timeoutMillis?: number }
+  ) => Effect.Effect<ReadonlyArray<PeerDelivery>, HarnessError>
+  /** What a lite pull consumer polls, and commits; from the beginning of all queues when they are assigned to it. */
+  readonly litePull: (
+    options: PeerPull & { readonly assign?: boolean }
+  ) => Effect.Effect<ReadonlyArray<PeerPulled>, HarnessError>
+  /** What a pull consumer reads, a message at a time, from where its group is; it notes where it got to. */
+  readonly pull: (options: PeerPull) => Effect.Effect<ReadonlyArray<PeerPulled>, HarnessError>
+  /** The same program for the clients of another address. */
+  readonly at: (nameServer: string) => Peer
+  /** What `mqadmin` prints; `-n` is added. Fails when it prints a stack trace. */
   readonly admin: (...args: ReadonlyArray<string>) => Effect.Effect<string, HarnessError>
 }
 
 const encodeMessage = (message: PeerMessage) => ({ ...message, body: Buffer.from(message.body).toString("base64") })
+
+const peerOf = ({ ask }: JavaProcess.Conversation, nameServer: string): Peer => {
+  const call = <A>(op: string, fields: object): Effect.Effect<A, HarnessError> =>
+    Effect.flatMap(ask(JSON.stringify({ op, nameServer, ...fields })), (line) => {
+      const answer = JSON.parse(line)
+      return answer.failure === undefined
+        ? Effect.succeed(answer.ok as A)
+        : Effect.fail(new HarnessError({ message: `${op}: ${JSON.stringify(answer.failure)}` }))
+    })
+  return {
+    send: (message, options) => call("send", { message: encodeMessage(message), ...options }),
+    sendOneway: (message, options) => call("send", { message: encodeMessage(message), oneway: true, ...options }),
+    sendBatch: (messages, options) => call("sendBatch", { messages: messages.map(encodeMessage), ...options }),
+    sendInTransaction: (message, options) => call("sendInTransaction", { message: encodeMessage(message), ...options }),
+    recall: (topic, handle) => call("recall", { topic, handle }),
+    request: (message, options) => call("request", { message: encodeMessage(message), ...options }),
+    read: (topic, count, options) => call("read", { topic, count, ...options }),
+    reply: (topic, group) => call("reply", { topic, group }),
+    subscribe: (subscription) => call("subscribe", subscription),
+    commit: (id) => call("commit", { id }),
+    leave: (id) => call("leave", { id }),
+    consumed: (group, count, options) => call("consumed", { group, count, ...options }),
+    litePull: (options) => call("litePull", options),
+    pull: (options) => call("pull", options),
+    at: (other) => peerOf({ ask }, other),
+    admin: (...args) => call("admin", { args: [...args, "-n", nameServer] })
+  }
+}
 
 /** Starts the program, for the clients of one cluster. */
 export const make = (nameServer: string): Effect.Effect<Peer, HarnessError, Scope.Scope> =>
@@ -124,27 +227,10 @@ export const make = (nameServer: string): Effect.Effect<Peer, HarnessError, Scop
       "-XX:TieredStopAtLevel=1",
       "-Drocketmq.client.logUseSlf4j=true",
       // At least one of the client's interfaces would be found otherwise, and not always the same.
-      "-Drocketmq.client.vipChannelEnabled=false"
+      "-Drocketmq.client.vipChannelEnabled=false",
+      // Queues of a topic that came to be, such as one for retries, would wait for 20 seconds.
+      "-Drocketmq.client.rebalance.waitInterval=500",
+      "-Drocketmq.client.rebalance.minInterval=100"
     ]),
-    ({ ask }) => {
-      const call = <A>(op: string, fields: object): Effect.Effect<A, HarnessError> =>
-        Effect.flatMap(ask(JSON.stringify({ op, nameServer, ...fields })), (line) => {
-          const answer = JSON.parse(line)
-          return answer.failure === undefined
-            ? Effect.succeed(answer.ok as A)
-            : Effect.fail(new HarnessError({ message: `${op}: ${JSON.stringify(answer.failure)}` }))
-        })
-      return {
-        send: (message, options) => call("send", { message: encodeMessage(message), ...options }),
-        sendOneway: (message, options) => call("send", { message: encodeMessage(message), oneway: true, ...options }),
-        sendBatch: (messages, options) => call("sendBatch", { messages: messages.map(encodeMessage), ...options }),
-        sendInTransaction: (message, options) =>
-          call("sendInTransaction", { message: encodeMessage(message), ...options }),
-        recall: (topic, handle) => call("recall", { topic, handle }),
-        request: (message, options) => call("request", { message: encodeMessage(message), ...options }),
-        read: (topic, count, options) => call("read", { topic, count, ...options }),
-        reply: (topic, group) => call("reply", { topic, group }),
-        admin: (...args) => call("admin", { args: [...args, "-n", nameServer] })
-      }
-    }
+    (conversation) => peerOf(conversation, nameServer)
   )

@@ -23,6 +23,7 @@ import org.apache.rocketmq.tools.command.MQAdminStartup;
 public final class PeerMain {
     private final PeerProducers producers = new PeerProducers();
     private final PeerConsumers consumers = new PeerConsumers(producers);
+    private final PeerSubscribers subscribers = new PeerSubscribers();
 
     public static void main(String[] args) throws Exception {
         PrintStream out = new PrintStream(System.out, true, "UTF-8");
@@ -58,6 +59,18 @@ public final class PeerMain {
                 return consumers.read(command);
             case "reply":
                 return consumers.reply(command);
+            case "subscribe":
+                return subscribers.subscribe(command);
+            case "commit":
+                return subscribers.commit(command);
+            case "leave":
+                return subscribers.leave(command);
+            case "consumed":
+                return subscribers.consumed(command);
+            case "litePull":
+                return subscribers.litePull(command);
+            case "pull":
+                return subscribers.pull(command);
             case "admin":
                 return admin(command);
             default:
@@ -65,16 +78,32 @@ public final class PeerMain {
         }
     }
 
-    /** What mqadmin printed. */
+    /** What mqadmin printed. It tells of a failure by a stack trace alone. */
     private static String admin(JSONObject command) throws Exception {
         List<String> args = new ArrayList<>(command.getJSONArray("args").toJavaList(String.class));
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
-        PrintStream before = System.out;
+        ByteArrayOutputStream trace = new ByteArrayOutputStream();
+        Thread caller = Thread.currentThread();
+        PrintStream out = System.out;
+        PrintStream err = System.err;
         System.setOut(new PrintStream(printed, true, "UTF-8"));
+        System.setErr(new PrintStream(err, true) {
+            @Override
+            public void println(Object line) {
+                if (Thread.currentThread() == caller) {
+                    trace.writeBytes((line + "\n").getBytes(StandardCharsets.UTF_8));
+                }
+                super.println(line);
+            }
+        });
         try {
             MQAdminStartup.main0(args.toArray(new String[0]), null);
         } finally {
-            System.setOut(before);
+            System.setOut(out);
+            System.setErr(err);
+        }
+        if (trace.size() > 0) {
+            throw new IllegalStateException(trace.toString("UTF-8"));
         }
         return printed.toString("UTF-8");
     }

@@ -8,8 +8,11 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.client.producer.LocalTransactionState;
+import org.apache.rocketmq.client.producer.RequestCallback;
+import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.client.producer.TransactionListener;
 import org.apache.rocketmq.client.producer.TransactionMQProducer;
@@ -28,7 +31,7 @@ final class PeerProducers {
     /**
      * {@code nameServer}, {@code message}; optionally {@code group}, {@code namespace}, {@code compressType},
      * {@code timeoutMillis}, and either {@code queue} or {@code selectBy} (sent with SelectMessageQueueByHash), or
-     * {@code oneway}.
+     * {@code oneway}, or {@code async}.
      */
     Object send(JSONObject command) throws Exception {
         DefaultMQProducer producer = producer(command);
@@ -37,6 +40,11 @@ final class PeerProducers {
         if (command.getBooleanValue("oneway")) {
             producer.sendOneway(message);
             return null;
+        }
+        if (command.getBooleanValue("async")) {
+            CompletableFuture<SendResult> sent = new CompletableFuture<>();
+            producer.send(message, complete(sent), timeout);
+            return describe(sent.get());
         }
         JSONObject queue = command.getJSONObject("queue");
         if (queue != null) {
@@ -58,6 +66,11 @@ final class PeerProducers {
         for (int i = 0; i < specified.size(); i++) {
             messages.add(message(specified.getJSONObject(i)));
         }
+        if (command.getBooleanValue("async")) {
+            CompletableFuture<SendResult> sent = new CompletableFuture<>();
+            producer(command).send(messages, complete(sent), timeoutMillis(command));
+            return describe(sent.get());
+        }
         return describe(producer(command).send(messages, timeoutMillis(command)));
     }
 
@@ -76,7 +89,14 @@ final class PeerProducers {
     /** As {@link #send}: the reply. */
     Object request(JSONObject command) throws Exception {
         Message message = message(command.getJSONObject("message"));
-        Message reply = producer(command).request(message, timeoutMillis(command));
+        Message reply;
+        if (command.getBooleanValue("async")) {
+            CompletableFuture<Message> answer = new CompletableFuture<>();
+            producer(command).request(message, replied(answer), timeoutMillis(command));
+            reply = answer.get();
+        } else {
+            reply = producer(command).request(message, timeoutMillis(command));
+        }
         Map<String, Object> fields = new LinkedHashMap<>();
         fields.put("topic", reply.getTopic());
         fields.put("body", Base64.getEncoder().encodeToString(reply.getBody()));
@@ -101,6 +121,10 @@ final class PeerProducers {
         producer.setNamesrvAddr(command.getString("nameServer"));
         // Clients of different name servers and namespaces must not share a connection.
         producer.setInstanceName("producer-" + producers.size());
+        producer.setMqClientApiTimeout(10_000);
+        // The first is after a second in any case; who connects to its name server to send, as through a proxy, sends
+        // none before.
+        producer.setHeartbeatBrokerInterval(500);
         if (namespace != null) {
             producer.setNamespace(namespace);
         }
@@ -113,6 +137,37 @@ final class PeerProducers {
         producer.start();
         producers.put(key, producer);
         return producer;
+    }
+
+    private static SendCallback complete(CompletableFuture<SendResult> sent) {
+        return new SendCallback() {
+            @Override
+            public void onSuccess(SendResult result) {
+                sent.complete(result);
+            }
+
+            @Override
+            public void onException(Throwable failure) {
+                sent.completeExceptionally(failure);
+            }
+        };
+    }
+
+    private static RequestCallback replied(CompletableFuture<Message> reply) {
+        return new RequestCallback() {
+            @Override
+            public void onSuccess(Message message) {
+                // It is called with null when the request is sent, too.
+                if (message != null) {
+                    reply.complete(message);
+                }
+            }
+
+            @Override
+            public void onException(Throwable failure) {
+                reply.completeExceptionally(failure);
+            }
+        };
     }
 
     private static long timeoutMillis(JSONObject command) {
