@@ -28,6 +28,10 @@ export type Capability =
   | "recall"
   /** SEND_REPLY_MESSAGE and PUSH_REPLY_MESSAGE_TO_CLIENT. */
   | "request and reply"
+  /** Messages of a batch keep the ids that their producer gave them. */
+  | "ids in batches"
+  /** A broker hears of the end of a transaction from whoever ends it. */
+  | "ends of transactions"
   /** What a send gets wrong is told by the codes of 5.x. */
   | "codes of 5.x"
   /** Minutes pass at once. */

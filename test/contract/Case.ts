@@ -1,5 +1,4 @@
 /** Cases of the contract, and how a backend goes through them. */
-import { assert } from "@effect/vitest"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Backend, Capability } from "./Backend.ts"
@@ -27,18 +26,15 @@ export const specify = (
 export interface Suite {
   /** What the server offers. */
   readonly offers: ReadonlySet<Capability>
-  /** Why the server does not offer the rest; every capability that some case needs is in here or in `offers`. */
-  readonly reasons: Partial<Record<Capability, string>>
-  /** The cases that do not run, by subject and name, each with the capability that it lacks. */
-  readonly notOffered: Readonly<Record<string, Capability>>
   readonly describe: (subject: string, define: () => void) => void
   readonly test: (name: string, run: Case["run"]) => void
-  /** A test without a backend. */
-  readonly plain: (name: string, run: () => void) => void
 }
 
-/** Defines a test for each case that the server offers, and one that names those that it does not. */
-export const define = (subjects: ReadonlyArray<Subject>, suite: Suite): void => {
+/**
+ * Defines a test for each case that the server offers. Returns the cases that it does not, by subject and name, each with
+ * the capability that it lacks.
+ */
+export const define = (subjects: ReadonlyArray<Subject>, suite: Suite): Readonly<Record<string, Capability>> => {
   const left: Record<string, Capability> = {}
   for (const subject of subjects) {
     const offered = subject.cases.filter((each) => {
@@ -56,10 +52,5 @@ export const define = (subjects: ReadonlyArray<Subject>, suite: Suite): void => 
       })
     }
   }
-  suite.plain("names the cases that it does not offer, and why", () => {
-    assert.deepStrictEqual(left, suite.notOffered)
-    for (const capability of Object.values(left)) {
-      assert.isString(suite.reasons[capability], capability)
-    }
-  })
+  return left
 }

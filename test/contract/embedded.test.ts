@@ -1,4 +1,4 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
@@ -10,6 +10,7 @@ import * as EmbeddedRocketMQ from "../../src/testing/EmbeddedRocketMQ.ts"
 import * as Backend from "./Backend.ts"
 import * as Case from "./Case.ts"
 import { contract } from "./cases/index.ts"
+import * as NotOffered from "./notOffered.ts"
 
 const offersBroker: ReadonlySet<Backend.Capability> = new Set<Backend.Capability>([
   "auto-create",
@@ -18,6 +19,8 @@ const offersBroker: ReadonlySet<Backend.Capability> = new Set<Backend.Capability
   "timer messages",
   "recall",
   "request and reply",
+  "ids in batches",
+  "ends of transactions",
   "codes of 5.x",
   "virtual time"
 ])
@@ -26,6 +29,7 @@ const offersProxy: ReadonlySet<Backend.Capability> = new Set<Backend.Capability>
   "proxy",
   "timer messages",
   "recall",
+  "ids in batches",
   "codes of 5.x",
   "virtual time"
 ])
@@ -56,8 +60,7 @@ const embedded = (
         nameServers: rocketmq.addresses(),
         nameServer: rocketmq.nameServers[0].address,
         brokers: new Map(rocketmq.brokers.map(({ address, brokerName }) => [brokerName, address])),
-        connections: (remoting) =>
-          Layer.provide(connections(remoting), Layer.succeed(Transport.Transport, transport)),
+        connections: (remoting) => Layer.provide(connections(remoting), Layer.succeed(Transport.Transport, transport)),
         pass: TestClock.adjust
       })
     })
@@ -73,28 +76,31 @@ const define = (
   reasons: Partial<Record<Backend.Capability, string>>,
   notOffered: Readonly<Record<string, Backend.Capability>>
 ) =>
-  describe(name, () => {
-    Case.define(contract, {
+  describe(`with ${name}`, () => {
+    const left = Case.define(contract, {
       offers,
-      reasons,
-      notOffered,
       describe,
-      test: (title, run) => it.effect(title, () => Effect.provide(run, embedded(name, offers, options))),
-      plain: it
+      test: (title, run) => it.effect(title, () => Effect.provide(run, embedded(name, offers, options)))
+    })
+    it("names the cases that it does not offer, and why", () => {
+      assert.deepStrictEqual(left, notOffered)
+      assert.includeMembers(Object.keys(reasons), Object.values(left))
     })
   })
 
 describe("the contract, with the embedded RocketMQ in memory", () => {
-  define("a broker", offersBroker, {}, { proxy: "clients of this backend talk to brokers" }, {
-    "requests: fail with NotSupported where a proxy stands between": "proxy",
-    "refusals, before anything is sent: of a topic that does not exist, where none is created": "proxy",
-    "answers of brokers: REQUEST_CODE_NOT_SUPPORTED: a proxy does not know messages by their ids": "proxy"
-  })
+  define("a broker", offersBroker, {}, NotOffered.reasonsOfBrokers, NotOffered.byBrokers)
 
-  define("a proxy in front of a broker", offersProxy, { proxies: 1 }, {
-    "auto-create": "a proxy lets no message create a topic",
-    "routes at once": "a proxy asks the name server again after a while",
-    brokers: "clients of this backend talk to a proxy",
-    "request and reply": "a proxy does not know SEND_REPLY_MESSAGE"
-  }, {})
+  define(
+    "a proxy in front of a broker",
+    offersProxy,
+    // Brokers ask about transactions whom they have heard of.
+    {
+      proxies: 1,
+      proxySettings: { transactionHeartbeatPeriodSecond: 1 },
+      brokerSettings: { ...impatient, transactionCheckMax: 60 }
+    },
+    NotOffered.reasonsOfProxies,
+    NotOffered.byProxies
+  )
 })

@@ -1,8 +1,9 @@
-import { describe, it as plainIt, layer, type Vitest } from "@effect/vitest"
+import { assert, describe, it as plainIt, layer, type Vitest } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Backend, Capability } from "../contract/Backend.ts"
 import * as Case from "../contract/Case.ts"
 import { contract } from "../contract/cases/index.ts"
+import * as NotOffered from "../contract/notOffered.ts"
 import * as Cluster from "./harness/Cluster.ts"
 import * as RealBackend from "./harness/RealBackend.ts"
 import { brokerName } from "./harness/Requests.ts"
@@ -24,30 +25,12 @@ const define = (
   offers: ReadonlySet<Capability>,
   reasons: Partial<Record<Capability, string>>,
   notOffered: Readonly<Record<string, Capability>>
-) =>
-  Case.define(contract, {
-    offers,
-    reasons,
-    notOffered,
-    describe,
-    test: (name, run) => it.effect(name, () => run),
-    plain: (name, run) => plainIt(name, run)
+) => {
+  const left = Case.define(contract, { offers, describe, test: (name, run) => it.effect(name, () => run) })
+  plainIt("names the cases that it does not offer, and why", () => {
+    assert.deepStrictEqual(left, notOffered)
+    assert.includeMembers(Object.keys(reasons), Object.values(left))
   })
-
-const needsVirtualTime = {
-  "a route: is refreshed every 30 seconds": "virtual time",
-  "clients: are still known when they have sent nothing for ten minutes": "virtual time"
-} as const
-
-const needsProxy = {
-  "requests: fail with NotSupported where a proxy stands between": "proxy",
-  "refusals, before anything is sent: of a topic that does not exist, where none is created": "proxy",
-  "answers of brokers: REQUEST_CODE_NOT_SUPPORTED: a proxy does not know messages by their ids": "proxy"
-} as const
-
-const reasons = {
-  "virtual time": "the clock of a real server is the machine's",
-  proxy: "clients of this backend talk to brokers"
 }
 
 const offers550: ReadonlySet<Capability> = new Set<Capability>([
@@ -57,6 +40,8 @@ const offers550: ReadonlySet<Capability> = new Set<Capability>([
   "timer messages",
   "recall",
   "request and reply",
+  "ids in batches",
+  "ends of transactions",
   "codes of 5.x"
 ])
 
@@ -74,12 +59,16 @@ layer(Cluster.layer("5.5.0", { ...impatient, recallMessageEnable: true }), {
       }))
     ),
     { timeout: "1 minute" }
-  )("a broker", (it) => define(it, offers550, reasons, { ...needsVirtualTime, ...needsProxy }))
+  )(
+    "a broker",
+    (it) => define(it, offers550, NotOffered.reasonsOfBrokers, { ...NotOffered.inRealTime, ...NotOffered.byBrokers })
+  )
 
   const offersProxy: ReadonlySet<Capability> = new Set<Capability>([
     "proxy",
     "timer messages",
     "recall",
+    "ids in batches",
     "codes of 5.x"
   ])
 
@@ -99,14 +88,11 @@ layer(Cluster.layer("5.5.0", { ...impatient, recallMessageEnable: true }), {
         })
       ),
       { timeout: "1 minute" }
-    )("in front of it", (it) =>
-      define(it, offersProxy, {
-        ...reasons,
-        "auto-create": "a proxy lets no message create a topic",
-        "routes at once": "a proxy asks the name server again after 20 seconds",
-        brokers: "clients of this backend talk to a proxy",
-        "request and reply": "a proxy does not know SEND_REPLY_MESSAGE"
-      }, {}))
+    )(
+      "in front of it",
+      (it) =>
+        define(it, offersProxy, NotOffered.reasonsOfProxies, { ...NotOffered.inRealTime, ...NotOffered.byProxies })
+    )
   })
 })
 
@@ -114,7 +100,8 @@ const offers497: ReadonlySet<Capability> = new Set<Capability>([
   "auto-create",
   "routes at once",
   "brokers",
-  "request and reply"
+  "request and reply",
+  "ends of transactions"
 ])
 
 layer(Cluster.layer("4.9.7", impatient), { timeout: "3 minutes", excludeTestServices: true })(
@@ -131,11 +118,10 @@ layer(Cluster.layer("4.9.7", impatient), { timeout: "3 minutes", excludeTestServ
       ),
       { timeout: "1 minute" }
     )("a broker", (it) =>
-      define(it, offers497, {
-        ...reasons,
-        "timer messages": "4.9.7 delays by level alone",
-        recall: "4.9.7 knows no RECALL_MESSAGE",
-        "codes of 5.x": "4.9.7 answers SYSTEM_ERROR where 5.x has codes of their own"
-      }, { ...needsVirtualTime, ...needsProxy }))
+      define(it, offers497, NotOffered.reasonsOf497, {
+        ...NotOffered.inRealTime,
+        ...NotOffered.byBrokers,
+        ...NotOffered.by497
+      }))
   }
 )

@@ -22,7 +22,7 @@ const javaPeer: Layer.Layer<JavaPeer, HarnessError, Cluster.Cluster> = Layer.eff
   Effect.flatMap(Cluster.Cluster, ({ nameServer }) => Peer.make(nameServer.address))
 )
 
-const backend = RealBackend.layer(
+const backendLayer = RealBackend.layer(
   Effect.map(Cluster.Cluster, ({ broker, nameServer }) => ({
     name: "broker 5.5.0",
     nameServer,
@@ -72,8 +72,8 @@ const comparable = (message: Peer.PeerReceived) => {
     offsetMsgId,
     preparedTransactionOffset,
     properties,
-    queueOffset,
-    storeSize,
+    queueOffset: _queueOffset,
+    storeSize: _storeSize,
     storeTimestamp,
     transactionId,
     ...rest
@@ -232,13 +232,15 @@ const comparisons: ReadonlyArray<Comparison> = [
 const unified = (message: ReturnType<typeof comparable>) => ({
   ...message,
   properties: Object.fromEntries(
-    Object.entries(message.properties).map(([name, value]) => [name, value === "both-asked-ours" ? "both-asked" : value])
+    Object.entries(message.properties).map((
+      [name, value]
+    ) => [name, value === "both-asked-ours" ? "both-asked" : value])
   )
 })
 
 layer(
   Layer.provideMerge(
-    Layer.merge(javaPeer, backend),
+    Layer.merge(javaPeer, backendLayer),
     Cluster.layer("5.5.0", {
       recallMessageEnable: true,
       transactionTimeOut: 1_000,
@@ -268,10 +270,13 @@ layer(
         const theirs = (yield* read(theirTopic)).map(comparable)
         const of = (yield* read(ourTopic)).map(comparable).map(unified)
         assert.strictEqual(theirs.length, count)
-        assert.deepStrictEqual(of.map((message) => ({ ...message, topic: theirTopic })), theirs.map((message) => ({
-          ...message,
-          topic: theirTopic
-        })))
+        assert.deepStrictEqual(
+          of.map((message) => ({ ...message, topic: theirTopic })),
+          theirs.map((message) => ({
+            ...message,
+            topic: theirTopic
+          }))
+        )
       }))
   }
 
@@ -341,7 +346,9 @@ layer(
       }
       const producer = yield* ours({ group: "asking" })
       yield* peer.reply("asked-by-us", "java-repliers")
-      const reply = yield* producer.request({ topic: "asked-by-us", body: "größer als 日本" }, { timeout: "20 seconds" })
+      const reply = yield* producer.request({ topic: "asked-by-us", body: "größer als 日本" }, {
+        timeout: "20 seconds"
+      })
       assert.strictEqual(Message.text(reply), "re: größer als 日本")
       const compressed = yield* producer.request({ topic: "asked-by-us", body: "x".repeat(10_000) }, {
         timeout: "20 seconds"

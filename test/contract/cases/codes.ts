@@ -8,7 +8,7 @@ import * as MqClient from "../../../src/client/MqClient.ts"
 import * as MqClientApi from "../../../src/client/MqClientApi.ts"
 import { ResponseCode } from "../../../src/protocol/ResponseCode.ts"
 import { Backend } from "../Backend.ts"
-import { type Subject, specify } from "../Case.ts"
+import { specify, type Subject } from "../Case.ts"
 import * as Client from "../Client.ts"
 
 /** The client's requests, and the first broker, where clients of the backend find it. */
@@ -70,7 +70,19 @@ export const codes: Subject = {
         assert.strictEqual(error.code, ResponseCode.TOPIC_NOT_EXIST)
         assert.strictEqual(error.outcome, "NotProcessed")
         assert.include(error.remark, nowhere)
-      })
+      }),
+      "brokers"
+    ),
+    specify(
+      "MESSAGE_ILLEGAL: a proxy takes a topic that does not exist for one of another type",
+      Effect.gen(function*() {
+        const { backend, send } = yield* setting()
+        const error = yield* refusal(send({ topic: backend.fresh("nowhere") }))
+        assert.strictEqual(error.code, ResponseCode.MESSAGE_ILLEGAL)
+        assert.strictEqual(error.outcome, "NotProcessed")
+        assert.isFalse(error.isRetryable)
+      }),
+      "proxy"
     ),
     specify(
       "INVALID_PARAMETER: the topic has no queue of that number",
@@ -277,8 +289,8 @@ export const identity: Subject = {
         yield* backend.pass("10 minutes")
         assert.deepStrictEqual(yield* backend.producers(group), [producer.clientId])
       }),
-      "virtual time",
-      "brokers"
+      "brokers",
+      "virtual time"
     ),
     specify(
       "are forgotten when they close",
@@ -303,13 +315,13 @@ export const identity: Subject = {
         const topic = backend.fresh("clients")
         yield* backend.createTopic(topic, { queues: 4 })
         const { producer, results } = yield* Effect.scoped(Effect.gen(function*() {
-          const producer = yield* Client.producer()
-          yield* producer.queues(topic)
-          const results = yield* Effect.forEach(
+          const closing = yield* Client.producer()
+          yield* closing.queues(topic)
+          const sending = yield* Effect.forEach(
             Array.from({ length: 100 }, (_, index) => `${index}`),
-            (body) => Effect.forkDetach(producer.send({ topic, body }), { startImmediately: true })
+            (body) => Effect.forkDetach(closing.send({ topic, body }), { startImmediately: true })
           )
-          return { producer, results }
+          return { producer: closing, results: sending }
         }))
         assert.strictEqual((yield* producer.stats).inFlight, 0)
         const exits = yield* Effect.forEach(results, (fiber) => Fiber.await(fiber))

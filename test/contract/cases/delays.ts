@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Backend, bodyText } from "../Backend.ts"
-import { type Subject, specify } from "../Case.ts"
+import { specify, type Subject } from "../Case.ts"
 import * as Client from "../Client.ts"
 
 const topicOf = Effect.gen(function*() {

@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Message from "../../../src/client/Message.ts"
 import { Backend } from "../Backend.ts"
-import { type Subject, specify } from "../Case.ts"
+import { specify, type Subject } from "../Case.ts"
 import * as Client from "../Client.ts"
 
 const topicOf = (permission = 6) =>
@@ -77,7 +77,11 @@ export const refusals: Subject = {
     refused("of a property without a name", { body: "x", properties: { "": "value" } }, "properties"),
     refused("of a property without a value", { body: "x", properties: { name: "" } }, "properties"),
     refused("of a property that holds a separator", { body: "x", properties: { name: "a\u0002b" } }, "properties"),
-    refused("of properties of more than 32,767 bytes", { body: "x", properties: { name: "ü".repeat(16_400) } }, "properties"),
+    refused(
+      "of properties of more than 32,767 bytes",
+      { body: "x", properties: { name: "ü".repeat(16_400) } },
+      "properties"
+    ),
     refused("of a tag that holds a separator", { body: "x", tags: "a\u0001b" }, "tags"),
     refused("of a blank tag", { body: "x", tags: " " }, "tags"),
     refused("of a key with a blank in it", { body: "x", keys: ["two words"] }, "keys"),

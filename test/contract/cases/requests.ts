@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Message from "../../../src/client/Message.ts"
 import { Backend } from "../Backend.ts"
-import { type Subject, specify } from "../Case.ts"
+import { specify, type Subject } from "../Case.ts"
 import * as Client from "../Client.ts"
 
 const topicOf = Effect.gen(function*() {
@@ -55,8 +55,10 @@ export const requests: Subject = {
         const asking = yield* Client.producer({ group: "contract-asking" })
         const answering = yield* Client.producer({ group: "contract-answering" }, { instanceName: "answering" })
         const bodies = ["one", "two", "three"]
-        const fibers = yield* Effect.forEach(bodies, (body) =>
-          Effect.forkChild(asking.request({ topic, body }, { timeout: "20 seconds" })))
+        const fibers = yield* Effect.forEach(
+          bodies,
+          (body) => Effect.forkChild(asking.request({ topic, body }, { timeout: "20 seconds" }))
+        )
         const questions = yield* receive(topic, bodies.length)
         yield* Effect.forEach(
           [...questions].reverse(),
@@ -94,10 +96,14 @@ export const requests: Subject = {
         const topic = yield* topicOf
         yield* Effect.scoped(Effect.gen(function*() {
           const asking = yield* Client.producer({ group: "contract-asking" }, { instanceName: "leaving" })
-          const request = yield* Effect.forkChild(Effect.exit(asking.request({ topic, body: "bye" }, { timeout: "1 second" })))
+          const request = yield* Effect.forkChild(
+            Effect.exit(asking.request({ topic, body: "bye" }, { timeout: "1 second" }))
+          )
           yield* backend.eventually(Effect.sync(() => request.pollUnsafe() !== undefined), "5 seconds")
         }))
-        const answering = yield* Client.producer({ group: "contract-answering", retries: 0 }, { instanceName: "answering" })
+        const answering = yield* Client.producer({ group: "contract-answering", retries: 0 }, {
+          instanceName: "answering"
+        })
         const [question] = yield* receive(topic, 1)
         const { reason } = yield* Effect.flip(answering.reply(question, "too late"))
         assert.include(reason.message, "not found")

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import * as MessageId from "../../../src/protocol/message/MessageId.ts"
 import { Backend, bodyText } from "../Backend.ts"
-import { type Subject, specify } from "../Case.ts"
+import { specify, type Subject } from "../Case.ts"
 import * as Client from "../Client.ts"
 
 /** A topic of its own. */
@@ -101,12 +101,19 @@ export const sends: Subject = {
             MessageId.createOffsetId(stored[index].storeHost, stored[index].physicalOffset)
           )
           assert.strictEqual(result.attempts, 1)
-          // A proxy's own is empty by default.
-          assert.strictEqual(result.regionId || "DefaultRegion", "DefaultRegion")
-          assert.isTrue(result.traceOn)
           assert.isUndefined(result.recallHandle)
         }
       })
+    ),
+    specify(
+      "are answered with the broker's region, and whether it wants traces",
+      Effect.gen(function*() {
+        const topic = yield* topicOf()
+        const producer = yield* Client.producer()
+        const { regionId, traceOn } = yield* producer.send({ topic, body: "x" })
+        assert.deepStrictEqual({ regionId, traceOn }, { regionId: "DefaultRegion", traceOn: true })
+      }),
+      "brokers"
     ),
     specify(
       "have ids of their own, each time",
@@ -322,12 +329,24 @@ export const batches: Subject = {
         const stored = yield* backend.readUntil(topic, 2)
         assert.strictEqual(result.status, "SendOk")
         assert.strictEqual(result.queueOffset, 0)
-        assert.deepStrictEqual(result.messageIds, stored.map(({ properties }) => properties.UNIQ_KEY))
+        assert.strictEqual(new Set(result.messageIds).size, 2)
         assert.deepStrictEqual(
           result.offsetIds,
           stored.map(({ physicalOffset, storeHost }) => MessageId.createOffsetId(storeHost, physicalOffset))
         )
       })
+    ),
+    specify(
+      "are stored with the ids of the messages",
+      Effect.gen(function*() {
+        const backend = yield* Backend
+        const topic = yield* topicOf()
+        const producer = yield* Client.producer()
+        const { messageIds } = yield* producer.sendBatch([{ topic, body: "first" }, { topic, body: "second" }])
+        const stored = yield* backend.readUntil(topic, 2)
+        assert.deepStrictEqual(messageIds, stored.map(({ properties }) => properties.UNIQ_KEY))
+      }),
+      "ids in batches"
     ),
     specify(
       "of one message are batches",

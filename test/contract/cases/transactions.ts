@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Message from "../../../src/client/Message.ts"
 import type { TransactionDecision } from "../../../src/client/Producer.ts"
 import { Backend, bodyText } from "../Backend.ts"
-import { type Subject, specify } from "../Case.ts"
+import { specify, type Subject } from "../Case.ts"
 import * as Client from "../Client.ts"
 
 const topicOf = Effect.gen(function*() {
@@ -65,7 +65,8 @@ export const transactions: Subject = {
           UNIQ_KEY: result.messageId
         })
         assert.strictEqual(result.transactionId, result.messageId)
-      })
+      }),
+      "ends of transactions"
     ),
     specify(
       "that roll back: consumers never get the message, and no broker asks",
@@ -73,13 +74,17 @@ export const transactions: Subject = {
         const backend = yield* Backend
         const topic = yield* topicOf
         const { asked, producer } = yield* deciding("Commit")
-        const result = yield* producer.sendInTransaction({ topic, body: "no" }, () => Effect.succeed("Rollback" as const))
+        const result = yield* producer.sendInTransaction(
+          { topic, body: "no" },
+          () => Effect.succeed("Rollback" as const)
+        )
         assert.strictEqual(result.state, "Rollback")
         assert.isTrue(result.acknowledged)
         yield* backend.pass("4 seconds")
         assert.deepStrictEqual(yield* backend.read(topic), [])
         assert.deepStrictEqual(asked, [])
-      })
+      }),
+      "ends of transactions"
     ),
     specify(
       "whose local transaction fails are rolled back, and the failure is the caller's",
@@ -94,7 +99,8 @@ export const transactions: Subject = {
         yield* backend.pass("4 seconds")
         assert.deepStrictEqual(yield* backend.read(topic), [])
         assert.deepStrictEqual(asked, [])
-      })
+      }),
+      "ends of transactions"
     ),
     specify(
       "that are undecided: the broker asks, with the message, and a commit is done",
@@ -132,6 +138,19 @@ export const transactions: Subject = {
         yield* backend.pass("4 seconds")
         assert.deepStrictEqual(yield* backend.read(topic), [])
       })
+    ),
+    specify(
+      "that end through a proxy, which tells nobody: the broker asks",
+      Effect.gen(function*() {
+        const backend = yield* Backend
+        const topic = yield* topicOf
+        const { asked, producer } = yield* deciding("Commit")
+        yield* producer.sendInTransaction({ topic, body: "ordered" }, () => Effect.succeed("Commit" as const))
+        const stored = yield* backend.readUntil(topic, 1)
+        assert.deepStrictEqual(stored.map(bodyText), ["ordered"])
+        assert.isAtLeast(asked.length, 1)
+      }),
+      "proxy"
     ),
     specify(
       "that stay undecided: the broker asks again",

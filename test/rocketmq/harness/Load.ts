@@ -36,6 +36,18 @@ export const countFailures = ({ failures }: LoadReport): Readonly<Record<string,
   return counts
 }
 
+/** One failure of each kind, as it was told, for the message of an assertion. */
+export const sampleFailures = ({ failures }: LoadReport): string => {
+  const samples = new Map<string, string>()
+  for (const { detail, outcome, reason, startedAt, failedAt } of failures) {
+    const kind = `${reason}, ${outcome}`
+    if (!samples.has(kind)) {
+      samples.set(kind, `${kind} at ${Math.round(startedAt)}, after ${Math.round(failedAt - startedAt)} ms: ${detail}`)
+    }
+  }
+  return [...samples.values()].join("\n")
+}
+
 export interface Load {
   /** Sends no more, waits for the requests in flight, and says what became of all. */
   readonly finish: Effect.Effect<LoadReport>
