@@ -2,6 +2,17 @@
  * Apache RocketMQ for Effect. Every module is also importable by its sub-path,
  * such as `effect-rocketmq/remoting/RemotingClient`.
  */
+export * as ChannelEventListener from "./client/ChannelEventListener.ts"
+export * as ClientError from "./client/ClientError.ts"
+export * as Heartbeats from "./client/Heartbeats.ts"
+export * as Message from "./client/Message.ts"
+export * as MqClient from "./client/MqClient.ts"
+export * as MqClientApi from "./client/MqClientApi.ts"
+export * as NameServers from "./client/NameServers.ts"
+export * as Producer from "./client/Producer.ts"
+export * as ServerRequests from "./client/ServerRequests.ts"
+export * as TopicRoutes from "./client/TopicRoutes.ts"
+export * as TypedTopic from "./client/TypedTopic.ts"
 export * as AclSignature from "./protocol/AclSignature.ts"
 export * as FrameArena from "./protocol/FrameArena.ts"
 export * as LanguageCode from "./protocol/LanguageCode.ts"
