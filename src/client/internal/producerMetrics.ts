@@ -1,28 +1,19 @@
 /** What a producer counts, as metrics that cost its hot path nothing: plain numbers, read when somebody asks. */
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Metric from "effect/Metric"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Metrics from "../../remoting/Metrics.ts"
 import type { SenderCounters } from "./sender.ts"
 import type { SendGate } from "./sendGate.ts"
 
-interface Reading {
-  readonly name: string
-  readonly description: string
-  readonly kind: "counter" | "gauge"
-  readonly attributes?: Readonly<Record<string, string>>
-  readonly read: () => number
-}
-
-const readings = (counters: SenderCounters, gate: SendGate): ReadonlyArray<Reading> => {
-  const messages = (outcome: string, read: () => number): Reading => ({
+const readings = (counters: SenderCounters, gate: SendGate): ReadonlyArray<Metrics.Reading> => {
+  const messages = (outcome: string, read: () => number): Metrics.Reading => ({
     name: "rocketmq_producer_messages",
     description: "Sends that have ended, by outcome; a batch is one",
     kind: "counter",
     attributes: { outcome },
     read
   })
-  const gauge = (name: string, description: string, read: () => number): Reading => ({
+  const gauge = (name: string, description: string, read: () => number): Metrics.Reading => ({
     name: `rocketmq_producer_${name}`,
     description,
     kind: "gauge",
@@ -52,42 +43,9 @@ const readings = (counters: SenderCounters, gate: SendGate): ReadonlyArray<Readi
   ]
 }
 
-const ignore = () => {}
-
-/** Names in use, by registry: two of one name would hide each other's series. */
-const names = new WeakMap<object, Set<string>>()
-
 /** Registers the metrics of a producer until the scope closes, under a name that no other has. */
-export const register = Effect.fnUntraced(function*(
+export const register = (
   counters: SenderCounters,
   gate: SendGate,
   wanted: string
-): Effect.fn.Return<void, never, Scope.Scope> {
-  const context: Context.Context<never> = yield* Effect.context<never>()
-  const registry = Context.get(context, Metric.MetricRegistry)
-  const taken = names.get(registry) ?? new Set()
-  names.set(registry, taken)
-  let name = wanted
-  for (let number = 2; taken.has(name); number++) name = `${wanted}-${number}`
-  taken.add(name)
-  const registrations = readings(counters, gate).map((reading) => {
-    const options = { description: reading.description, attributes: { producer: name, ...reading.attributes } }
-    return reading.kind === "counter"
-      ? Metric.registerUnsafe(Metric.counter(reading.name, { ...options, incremental: true }), context, {
-        get: () => ({ count: reading.read(), incremental: true }),
-        update: ignore,
-        modify: ignore
-      })
-      : Metric.registerUnsafe(Metric.gauge(reading.name, options), context, {
-        get: () => ({ value: reading.read() }),
-        update: ignore,
-        modify: ignore
-      })
-  })
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      for (const registration of registrations) registration.remove()
-      taken.delete(name)
-    })
-  )
-})
+): Effect.Effect<void, never, Scope.Scope> => Metrics.register(readings(counters, gate), "producer", wanted)

@@ -1,6 +1,6 @@
 /**
  * Metrics that cost the hot path nothing: counts are plain numbers, read when
- * somebody takes a snapshot.
+ * somebody takes a snapshot. For this layer and those above it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,7 +21,13 @@ const ignore = () => {}
 /** Names in use, by registry: two of one name would hide each other's series. */
 const names = new WeakMap<object, Set<string>>()
 
-/** Registers the readings until the scope closes, under a name that nobody else has. */
+/**
+ * Registers the readings until the scope closes, under a name that nobody else
+ * has.
+ *
+ * @param kind the attribute that has the name
+ * @param wanted the name, unless it is taken: then with a number behind it
+ */
 export const register = Effect.fnUntraced(function*(
   readings: ReadonlyArray<Reading>,
   kind: string,
