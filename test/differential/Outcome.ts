@@ -3,6 +3,7 @@ import * as FastJson from "../../src/protocol/body/FastJson.ts"
 import * as RecallHandle from "../../src/protocol/message/RecallHandle.ts"
 import * as StoredMessage from "../../src/protocol/message/StoredMessage.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
+import { ResponseCode } from "../../src/protocol/ResponseCode.ts"
 import type { Answer, Silence } from "./Wire.ts"
 
 /** Plain data that can be compared. */
@@ -250,8 +251,10 @@ export const outcomeOf = (request: number, answer: Answer | Silence, options: Op
   return {
     request,
     code: answer.code,
-    // With success nobody looks at it.
-    remark: answer.code === 0 ? null : remarkOf(answer.remark, options),
+    // With success nobody looks at it, and why a POP got nothing depends on how late it was looked at.
+    remark: answer.code === ResponseCode.SUCCESS || answer.code === ResponseCode.POLLING_TIMEOUT
+      ? null
+      : remarkOf(answer.remark, options),
     extFields: Object.fromEntries(
       Object.keys(answer.extFields).sort().map((name) => [name, extField(name, answer.extFields[name]!, options)])
     ),
