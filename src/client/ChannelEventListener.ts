@@ -61,8 +61,8 @@ export class ChannelEventListener extends Context.Service<ChannelEventListener, 
   "effect-rocketmq/client/ChannelEventListener"
 ) {}
 
-/** Events that a listener may be behind; of more it loses the oldest. */
-const capacity = 65_536
+/** Events that a listener may be behind; of more it loses the oldest. The room is taken at once: 16 bytes each. */
+const capacity = 1_024
 
 /** What leads to a channel in use. */
 const beginnings: ReadonlySet<ChannelEventType> = new Set(["Connect", "Active", "Reconnected"])

@@ -155,6 +155,9 @@ interface Entry {
   soon: boolean
 }
 
+/** Routes that a listener may be behind; of more it loses the oldest. The room is taken at once: 16 bytes each. */
+const maxBehind = 1_024
+
 /** Requests for routes that a poll has on their way at a time. */
 const concurrency = 8
 
@@ -215,7 +218,7 @@ export const make = Effect.fnUntraced(function*(
   const missing = new Map<string, { readonly until: number; readonly error: ClientError }>()
   const flights = new SingleFlight<string, TopicRoute>(fork)
   const preparations = new Set<(addresses: ReadonlyArray<Address>) => Effect.Effect<unknown, unknown>>()
-  const changes = yield* Effect.acquireRelease(PubSub.sliding<TopicRoute>(65_536), PubSub.shutdown)
+  const changes = yield* Effect.acquireRelease(PubSub.sliding<TopicRoute>(maxBehind), PubSub.shutdown)
   let order = 0
 
   // --- brokers -----------------------------------------------------------------
