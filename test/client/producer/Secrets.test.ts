@@ -67,7 +67,12 @@ const heard = (secretKey: string, known: boolean) => {
     yield* run(producer.request(message, { timeout: "1 second" }))
     const failures = exits.flatMap((exit) => Exit.isFailure(exit) ? [exit.cause, Cause.squash(exit.cause)] : [])
     for (const exit of exits) if (Exit.isFailure(exit)) yield* Effect.logError("a send failed", exit.cause)
-    all.push(exits, failures, failures.map(String), exits.map((exit) => Exit.isFailure(exit) && Cause.pretty(exit.cause)))
+    all.push(
+      exits,
+      failures,
+      failures.map(String),
+      exits.map((exit) => Exit.isFailure(exit) && Cause.pretty(exit.cause))
+    )
     all.push(producer, yield* producer.stats, yield* MqClient, yield* TopicRoutes, yield* RemotingClient)
     all.push(yield* (yield* RemotingClient).links)
     return failures

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as TestClock from "effect/testing/TestClock"
 import * as Compression from "../../../src/protocol/message/Compression.ts"
 import * as MessageBatch from "../../../src/protocol/message/MessageBatch.ts"
@@ -242,6 +243,26 @@ describe("send", () => {
       assert.strictEqual(a.sends.length, 0)
       assert.strictEqual(b.sends[0].header.brokerName, "b")
       assert.strictEqual(result.queue.brokerName, "__syslo____global__")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
+
+describe("a defect of the connections", () => {
+  it.effect("is one of the send, and leaves nothing in flight", () =>
+    Effect.gen(function*() {
+      const { producer } = yield* single({}, undefined, {
+        between: (remoting) => ({
+          ...remoting,
+          submitUnsafe: (_address, _request, _options, _oneway, done) => {
+            done(Exit.die(new Error("a bug")))
+            return Effect.void
+          }
+        })
+      })
+      const exit = yield* Effect.exit(producer.send({ topic: "topic", body: "x" }))
+      assert.isTrue(Exit.isFailure(exit) && exit.cause.reasons[0]._tag === "Die")
+      const stats = yield* producer.stats
+      assert.strictEqual(stats.inFlight, 0)
+      assert.strictEqual(stats.unknown, 1)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
 

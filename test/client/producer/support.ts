@@ -246,9 +246,12 @@ export const silence: Effect.Effect<undefined> = Effect.never
 export const world = (options?: {
   readonly remoting?: RemotingClient.RemotingClientOptions
   readonly namespace?: string
+  /** Puts something between the producer and its connections. */
+  readonly between?: (remoting: RemotingClient.Service) => RemotingClient.Service
 }) =>
   Effect.gen(function*() {
-    const remoting = yield* client(options?.remoting)
+    const connected = yield* client(options?.remoting)
+    const remoting = options?.between === undefined ? connected : options.between(connected)
     const routes = new FakeRoutes()
     const serverRequests = new FakeServerRequests()
     const registered: Array<string> = []
