@@ -91,7 +91,10 @@ const comparable = (message: Peer.PeerReceived) => {
     offsetMsgId: /^[0-9A-F]{32}$/.test(offsetMsgId),
     times: bornTimestamp > 1.7e12 && storeTimestamp >= bornTimestamp - 1_000,
     properties: Object.fromEntries(
-      Object.entries(properties).map(([name, value]) => [name, ofItsOwn.has(name) ? "…" : value]).sort()
+      Object.entries(properties).map((
+        [name, value]
+      ) => [name, ofItsOwn.has(name) ? "…" : name === "REAL_TOPIC" && value === message.topic ? "<topic>" : value])
+        .sort()
     )
   }
 }
@@ -320,6 +323,7 @@ layer(
             .replaceAll(/CommitLog Offset: *\d+/g, "<offset>")
             .replaceAll(/(Born Host: *[\d.]+:)\d+/g, "$1<port>")
             .replaceAll(/\b1\d{12}@/g, "<hour>@")
+            .replaceAll(/<id>@\d+/g, "<id>@<offset>")
             .replaceAll(/ {2,}/g, " ")
         })
       const [of, their] = [

@@ -97,6 +97,7 @@ public final class PeerMain {
             }
         });
         try {
+            Admin.forget();
             MQAdminStartup.main0(args.toArray(new String[0]), null);
         } finally {
             System.setOut(out);
@@ -106,5 +107,12 @@ public final class PeerMain {
             throw new IllegalStateException(trace.toString("UTF-8"));
         }
         return printed.toString("UTF-8");
+    }
+
+    /** Some commands keep their client, which they have shut down; those of the next call must be new ones. */
+    private static final class Admin extends MQAdminStartup {
+        static void forget() {
+            SUB_COMMANDS.clear();
+        }
     }
 }
