@@ -256,7 +256,8 @@ export class InvalidMessage extends Schema.TaggedError<InvalidMessage>("effect-r
   }
 ) {
   override get message(): string {
-    return say(this, `a message to topic ${this.topic} is not valid: ${this.field} ${this.detail}`)
+    const where = this.topic === "" ? "" : ` to topic ${this.topic}`
+    return say(this, `a message${where} is not valid: ${this.field} ${this.detail}`)
   }
   get outcome(): Outcome {
     return "NotSent"

@@ -40,7 +40,7 @@ import * as Metrics from "./internal/producerMetrics.ts"
 import * as Refusals from "./internal/refusals.ts"
 import * as Requests from "./internal/requests.ts"
 import type { Send, SendSettings } from "./internal/sender.ts"
-import { Sender } from "./internal/sender.ts"
+import { goAwayHops, Sender } from "./internal/sender.ts"
 import * as Tracing from "./internal/sendTracing.ts"
 import * as Transactions from "./internal/transactions.ts"
 import * as UniqKeys from "./internal/uniqKeys.ts"
@@ -70,10 +70,15 @@ export type QueueSelector = (queues: ReadonlyArray<MessageQueue>, message: Messa
 /**
  * How one send is to be treated. A message with a `queue`, a `selector` or a
  * sharding key goes to that one queue, whatever happens to it: it is sent again
- * there, or the send fails.
+ * there, or the send fails. Not to be changed after it was given: a producer
+ * keeps what it made of it.
  */
 export interface SendOptions {
-  /** From the call to the acknowledgement, over all attempts. Default: the producer's, 3 seconds. */
+  /**
+   * From the call to the acknowledgement, over all attempts; of a request, to
+   * the reply; of a transaction, that of the half message alone. Default: the
+   * producer's, 3 seconds.
+   */
   readonly timeout?: Duration.Input | undefined
   /** Default: the producer's, `atLeastOnce`. */
   readonly delivery?: Delivery | undefined
@@ -230,7 +235,9 @@ export interface Service {
    * rolled back and the failure is the caller's; when it is interrupted, or
    * decides `Unknown`, the broker asks later, see `checkTransaction`.
    *
-   * That the broker could not be told is no failure: see `acknowledged`.
+   * That the broker could not be told, for which it has the producer's timeout,
+   * is no failure: see `acknowledged`. Whoever interrupts this while it is told
+   * waits until it is.
    */
   readonly sendInTransaction: <E, R>(
     message: Message,
@@ -287,6 +294,8 @@ const millisOf = (input: Duration.Input | undefined, fallback: number): number =
 interface Timing {
   /** For messages that are not repeated, or that stay where they are. */
   readonly staying: InvokeOptions
+  /** For those that have nowhere else to go, as far as is known. */
+  readonly alone: InvokeOptions
   /** For those that go elsewhere, and are repeated there, or not. */
   readonly repeated: InvokeOptions
   readonly moving: InvokeOptions
@@ -336,6 +345,7 @@ class SettingsOf {
       queue,
       selector,
       staying: timing.staying,
+      alone: timing.alone,
       moving: repeats ? timing.repeated : timing.moving
     }
   }
@@ -345,6 +355,7 @@ class SettingsOf {
     if (known !== undefined) return known
     const timing = {
       staying: { timeout: timeoutMillis },
+      alone: { timeout: timeoutMillis, goAwayHops },
       repeated: { timeout: timeoutMillis / 2, goAwayHops: 0, failFast: true },
       moving: { timeout: timeoutMillis, goAwayHops: 0, failFast: true }
     }

@@ -418,18 +418,25 @@ export const make = Effect.fnUntraced(function*(
   ): Effect.Effect<TopicRoute, ClientError> =>
     timeout === undefined ? looked : Effect.timeoutOrElse(looked, {
       duration: timeout,
-      orElse: () => {
-        const asked = nameServers.addresses().join(", ")
-        return Effect.fail(
-          clientError(
-            new DeadlineExceeded({
-              detail: `no name server said where topic ${topic} is${asked === "" ? "" : `; they are ${asked}`}`,
-              timeoutMillis: Duration.toMillis(timeout),
-              outcome: "NotSent"
-            })
+      orElse: () =>
+        Effect.flatMap(client.links, (links) => {
+          const asked = nameServers.addresses().map((address) => {
+            const link = links.get(address)
+            return link?.status === "Active" || link?.lastEvent?.type !== "Exception"
+              ? address
+              : `${address} (${link.lastEvent.reason})`
+          })
+          return Effect.fail(
+            clientError(
+              new DeadlineExceeded({
+                detail: `no name server said where topic ${topic} is` +
+                  (asked.length === 0 ? "" : `; they are ${asked.join(", ")}`),
+                timeoutMillis: Math.round(Duration.toMillis(timeout)),
+                outcome: "NotSent"
+              })
+            )
           )
-        )
-      }
+        })
     })
 
   const getUnsafe = (topic: string): TopicRoute | undefined => {

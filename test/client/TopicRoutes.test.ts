@@ -247,6 +247,18 @@ describe("looking a route up", () => {
       assert.include(message, "topic T")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("tells at its deadline which name servers cannot be reached, and why", () =>
+    Effect.gen(function*() {
+      const { names, routes } = yield* routing({})
+      const net = yield* network
+      net.fault(names.address, "refuse")
+      const fiber = yield* start(Effect.flip(routes.get("T", { timeout: 999.5 })))
+      yield* pass("1 second")
+      const { message } = yield* Fiber.join(fiber)
+      assert.include(message, "1000 ms were not enough")
+      assert.include(message, `${names.address} (cannot connect to ${names.address}: connection refused`)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("has three seconds where the caller says nothing, and tells of each name server", () =>
     Effect.gen(function*() {
       const { names, routes } = yield* routing({})

@@ -75,6 +75,8 @@ export interface SendSettings {
   readonly moving: InvokeOptions
   /** Of a first attempt when it may not. */
   readonly staying: InvokeOptions
+  /** Of a first attempt at the only broker of a route. */
+  readonly alone: InvokeOptions
 }
 
 /** What senders are made of. */
@@ -163,6 +165,12 @@ const noAttempts: ReadonlyArray<SendAttempt> = []
 const ownFaults: ReadonlySet<string> = new Set(["FrameTooLarge", "InvalidRequest", "HookFailed", "ShuttingDown"])
 
 /** Reasons after which a broker may be gone for good. */
+/**
+ * GO_AWAYs that a message survives at the only broker of its route: enough to get past servers that leave a load
+ * balancer, and few enough to find out soon that the topic has another broker by now.
+ */
+export const goAwayHops = 2
+
 const goneReasons: ReadonlySet<string> = new Set(["GoAway", "ConnectFailed", "ChannelClosed", "Timeout"])
 
 /** Codes that say something about the broker as a whole. */
@@ -481,6 +489,8 @@ export class Sender {
       ? this.optionsOf(call, moves)
       : moves
       ? call.settings.moving
+      : call.fixed === undefined
+      ? call.settings.alone
       : call.settings.staying
     const request = this.parts.remoting.submitUnsafe(
       target.address,
@@ -731,7 +741,7 @@ export class Sender {
    */
   private optionsOf(call: SendCall, moves: boolean): InvokeOptions {
     const remaining = this.remaining(call)
-    if (!moves) return { timeout: remaining }
+    if (!moves) return call.fixed === undefined ? { timeout: remaining, goAwayHops } : { timeout: remaining }
     const repeats = call.settings.delivery === "atLeastOnce" && call.counted < this.parts.retries
     return { timeout: repeats ? remaining / 2 : remaining, goAwayHops: 0, failFast: true }
   }
@@ -866,7 +876,14 @@ export class Sender {
     const { wireName } = call.state
     if (!(millis > 0)) return Effect.fail(this.deadlineExceeded(call))
     const options = { create: true, defaultTopicQueueNums: queuesOfNewTopics, timeout: millis }
-    return routes.getUnsafe(wireName) === undefined ? routes.get(wireName, options) : routes.refresh(wireName, options)
+    const asked = routes.getUnsafe(wireName) === undefined
+      ? routes.get(wireName, options)
+      : routes.refresh(wireName, options)
+    // The time that was left is not what the caller gave.
+    return Effect.mapError(asked, (error) =>
+      error.reason._tag === "DeadlineExceeded"
+        ? clientError(new DeadlineExceeded({ ...error.reason, timeoutMillis: call.settings.timeoutMillis }))
+        : error)
   }
 
   /**

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { Producer } from "../../../src/client/Producer.ts"
 import * as MemoryTransport from "../../../src/remoting/MemoryTransport.ts"
+import { EmbeddedRocketMQ, TestRocketMQ } from "../../../src/testing/index.ts"
 import { balanced, network, now, pass, start } from "../../remoting/support.ts"
 import type { Behaviour } from "./support.ts"
 import { acknowledgement, answer, broker, pair, reasonOf, route, silence, single, world } from "./support.ts"
@@ -521,6 +523,19 @@ describe("name servers that do not answer", () => {
       assert.isAtMost(at, 3_000)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("are told of with the time that the caller gave", () =>
+    Effect.gen(function*() {
+      const rocketmq = yield* EmbeddedRocketMQ.EmbeddedRocketMQ
+      const producer = yield* Producer
+      yield* rocketmq.nameServers[0].stop
+      const fiber = yield* start(reasonOf(producer.send(message, { timeout: "700 millis" })))
+      yield* pass("700 millis")
+      const reason = yield* Fiber.join(fiber)
+      assert(reason._tag === "DeadlineExceeded")
+      assert.strictEqual(reason.timeoutMillis, 700)
+      assert.include(reason.detail, rocketmq.nameServers[0].address)
+    }).pipe(Effect.provide(TestRocketMQ.layer)))
+
   it.effect("keep no message from a broker that has come back", () =>
     Effect.gen(function*() {
       const { make, routes } = yield* world()
@@ -660,11 +675,11 @@ describe("avoiding brokers", () => {
   it.effect("a broker that failed has not proved itself by taking a oneway message", () =>
     Effect.gen(function*() {
       const { a, producer } = yield* pair({}, { a: () => answer(2) })
-      yield* Effect.forEach([1, 2], () => producer.send(message))
+      yield* Effect.forEach([1, 2, 3, 4], () => producer.send(message))
       assert.strictEqual(a.sends.length, 1)
       yield* pass("1300 millis")
-      yield* Effect.forEach([1, 2], () => producer.sendOneway(message))
-      yield* Effect.forEach([1, 2], () => producer.send(message))
+      yield* Effect.forEach([1, 2, 3, 4], () => producer.sendOneway(message))
+      yield* Effect.forEach([1, 2, 3, 4], () => producer.send(message))
       // It is left alone for twice as long from now on, not as after a first failure.
       yield* pass("1500 millis")
       const before = a.sends.length
