@@ -113,7 +113,7 @@ const routed = async (
   brokers: ReadonlyArray<Server.Server>,
   nameServer: Server.Server
 ): Promise<void> => {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 800; attempt++) {
     const route = await probe(nameServer.port, routeCode, { topic, acceptStandardJsonOnly: "true" })
     if (brokers.every(({ address }) => route.body.includes(`"${address}"`))) {
       return
