@@ -164,6 +164,8 @@ export interface Peer {
    * after a second where messages are popped, and otherwise when the broker says.
    */
   readonly subscribe: (subscription: PeerSubscription) => Effect.Effect<void, HarnessError>
+  /** The queues of a topic that are a push consumer's now, as `broker/queue`. */
+  readonly assigned: (id: string, topic: string) => Effect.Effect<ReadonlyArray<string>, HarnessError>
   /** Has a push consumer tell brokers how far it is. */
   readonly commit: (id: string) => Effect.Effect<void, HarnessError>
   /** Ends a push consumer, which tells brokers how far it got. */
@@ -209,6 +211,7 @@ const peerOf = ({ ask }: JavaProcess.Conversation, nameServer: string): Peer => 
     read: (topic, count, options) => call("read", { topic, count, ...options }),
     reply: (topic, group) => call("reply", { topic, group }),
     subscribe: (subscription) => call("subscribe", subscription),
+    assigned: (id, topic) => call("assigned", { id, topic }),
     commit: (id) => call("commit", { id }),
     leave: (id) => call("leave", { id }),
     consumed: (group, count, options) => call("consumed", { group, count, ...options }),

@@ -61,6 +61,8 @@ public final class PeerMain {
                 return consumers.reply(command);
             case "subscribe":
                 return subscribers.subscribe(command);
+            case "assigned":
+                return subscribers.assigned(command);
             case "commit":
                 return subscribers.commit(command);
             case "leave":

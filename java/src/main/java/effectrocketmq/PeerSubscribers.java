@@ -87,6 +87,19 @@ final class PeerSubscribers {
         return null;
     }
 
+    /** {@code id}, {@code topic}: the queues of the topic that are the consumer's now. */
+    Object assigned(JSONObject command) {
+        String topic = command.getString("topic");
+        List<String> queues = new ArrayList<>();
+        for (MessageQueue queue : consumers.get(command.getString("id"))
+            .getDefaultMQPushConsumerImpl().getRebalanceImpl().getProcessQueueTable().keySet()) {
+            if (queue.getTopic().equals(topic)) {
+                queues.add(queue.getBrokerName() + "/" + queue.getQueueId());
+            }
+        }
+        return queues;
+    }
+
     /** {@code id}: that consumer tells brokers how far it is, which it first does by itself after ten seconds. */
     Object commit(JSONObject command) {
         consumers.get(command.getString("id")).getDefaultMQPushConsumerImpl().persistConsumerOffset();
