@@ -225,7 +225,10 @@ export class BrokerStore {
     return placed
   }
 
-  /** The queue, made when it is new. */
+  /**
+   * The queue, made when it is new: in RocketMQ a queue exists once it was read, or asked where it begins (but not once it
+   * was asked where it ends).
+   */
   queue(topic: string, queueId: number): ConsumeQueue {
     let queues = this.queues.get(topic)
     if (queues === undefined) this.queues.set(topic, queues = new Map())

@@ -294,9 +294,7 @@ export const make = (core: BrokerCore): Handles => {
       for (let id = 0; id < config.readQueueNums; id++) offsets.set(id, target(topic, id, timestamp))
     } else if (offset === undefined || offset === -1) offsets.set(queueId, target(topic, queueId, timestamp))
     else {
-      const queue = store.findQueue(topic, queueId)
-      const min = queue?.minOffset ?? 0
-      const max = queue?.maxOffset ?? 0
+      const { maxOffset: max, minOffset: min } = store.queue(topic, queueId)
       if (offset < min || offset > max + 1) {
         return {
           code: ResponseCode.SYSTEM_ERROR,

@@ -50,7 +50,6 @@ export const make = (core: BrokerCore): Handles => {
         remark: "Not found, do not set to zero, maybe this group boot first"
       }
     }
-    // Looked for like this the queue exists from then on, as in RocketMQ.
     const queue = store.queue(topic, queueId)
     // A new group begins at the first message of a young topic.
     if (queue.minOffset <= 0 && queue.maxOffset > 0) return offsetReply(0)
@@ -110,7 +109,7 @@ export const make = (core: BrokerCore): Handles => {
     const least = new Map<number, number>()
     for (const group of store.offsets.groupsOf(topic)) {
       for (const [queueId, offset] of store.offsets.ofGroup(group, topic)!) {
-        if (offset < (store.findQueue(topic, queueId)?.minOffset ?? 0)) continue
+        if (offset < store.queue(topic, queueId).minOffset) continue
         least.set(queueId, Math.min(offset, least.get(queueId) ?? unreachable))
       }
     }
@@ -144,7 +143,7 @@ export const make = (core: BrokerCore): Handles => {
     }],
     [RequestCode.GET_MIN_OFFSET, (call) => {
       const { queueId, topic } = headerOf(GetMinOffsetRequestHeader, call)
-      return offsetReply(store.findQueue(topic, queueId)?.minOffset ?? 0)
+      return offsetReply(store.queue(topic, queueId).minOffset)
     }],
     [RequestCode.GET_EARLIEST_MSG_STORETIME, earliest],
     [RequestCode.QUERY_CORRECTION_OFFSET, correction],

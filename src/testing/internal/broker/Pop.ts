@@ -269,9 +269,7 @@ export const make = (core: BrokerCore): Handles => {
   // ---- POP ----
 
   const initialOffset = (topic: string, group: string, queueId: number, initMode: number): number => {
-    const queue = store.findQueue(topic, queueId)
-    const min = queue?.minOffset ?? 0
-    const max = queue?.maxOffset ?? 0
+    const { maxOffset: max, minOffset: min } = store.queue(topic, queueId)
     const fromStart = initMode === 0 || Names.isRetryTopic(topic) || (min <= 0 && max > 0)
     const offset = fromStart ? min : Math.max(0, max - 1)
     store.offsets.commit(group, topic, queueId, offset)
@@ -668,7 +666,7 @@ export const make = (core: BrokerCore): Handles => {
 
   const readOffset = (topic: string, group: string, queueId: number): number => {
     const offset = store.offsets.query(group, topic, queueId)
-    return offset < 0 ? ends(topic, queueId).min : offset
+    return offset < 0 ? store.queue(topic, queueId).minOffset : offset
   }
 
   const peek = (call: Call): RemotingReply => {

@@ -165,12 +165,11 @@ export const make = (core: BrokerCore): Handles => {
     if (config === undefined) return { code: ResponseCode.TOPIC_NOT_EXIST, remark: `topic[${topic}] not exist` }
     const queues = Math.max(config.readQueueNums, config.writeQueueNums)
     const offsetTable = Array.from({ length: queues }, (_, queueId) => {
-      const queue = store.findQueue(topic, queueId)
-      const maxOffset = queue?.maxOffset ?? 0
+      const { maxOffset, minOffset } = store.queue(topic, queueId)
       return [
         { topic, brokerName: core.name, queueId },
         {
-          minOffset: queue?.minOffset ?? 0,
+          minOffset,
           maxOffset,
           lastUpdateTimestamp: maxOffset > 0 ? store.storeTimestampIn(topic, queueId, maxOffset - 1) : 0
         }
