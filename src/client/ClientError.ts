@@ -389,6 +389,8 @@ export class TopicNotFound extends Schema.TaggedError<TopicNotFound>("effect-roc
     topic: Schema.String,
     /** Those that were asked and do not know it. */
     nameServers: Schema.Array(Schema.String),
+    /** It was a message that they refused for it. */
+    refused: Schema.optional(Schema.Boolean),
     detail: Schema.optional(Schema.String)
   }
 ) {
@@ -401,7 +403,7 @@ export class TopicNotFound extends Schema.TaggedError<TopicNotFound>("effect-roc
     )
   }
   get outcome(): Outcome {
-    return "NotSent"
+    return this.refused === true ? "NotProcessed" : "NotSent"
   }
   /** Whoever creates it makes it succeed. */
   get isRetryable(): boolean {

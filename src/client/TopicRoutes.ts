@@ -4,8 +4,10 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
@@ -226,33 +228,63 @@ export const make = Effect.fnUntraced(function*(
   let brokers: ReadonlyMap<string, BrokerRoute> = new Map()
   let addresses: ReadonlyMap<Address, ReadonlyArray<BrokerAt>> = new Map()
 
-  /** Puts the brokers of all routes together. Where they differ, the newest answer is right. */
+  /**
+   * Puts the brokers of all routes together. Where they differ the newest
+   * answer says where a broker is; yet whoever goes by an older route goes to
+   * the address that this one names, so that is a broker's too.
+   */
   const collect = (): void => {
     const table = new Map<string, BrokerRoute>()
-    for (const { latest } of [...entries.values()].sort((left, right) => left.order - right.order)) {
-      for (const broker of latest?.brokers.values() ?? []) table.set(broker.brokerName, broker)
-    }
     const index = new Map<Address, Array<BrokerAt>>()
-    for (const { addresses: own, brokerName } of table.values()) {
-      for (const [brokerId, address] of own) {
+    const add = (broker: BrokerRoute): void => {
+      for (const [brokerId, address] of broker.addresses) {
+        const { brokerName } = broker
         const known = index.get(address)
         if (known === undefined) index.set(address, [{ brokerName, brokerId }])
-        else known.push({ brokerName, brokerId })
+        else if (!known.some((one) => one.brokerName === brokerName && one.brokerId === brokerId)) {
+          known.push({ brokerName, brokerId })
+        }
       }
+    }
+    for (const { latest, route } of [...entries.values()].sort((left, right) => left.order - right.order)) {
+      for (const broker of latest?.brokers.values() ?? []) {
+        table.set(broker.brokerName, broker)
+        add(broker)
+      }
+      // What is handed out until the latest one is prepared.
+      if (route !== latest) { for (const broker of route?.brokers.values() ?? []) add(broker) }
     }
     brokers = table
     addresses = index
   }
 
-  const prepare = (fresh: ReadonlyArray<Address>): Effect.Effect<void> =>
-    fresh.length === 0 || preparations.size === 0
-      ? Effect.void
-      : Effect.forEach(
-        [...preparations],
-        (one) =>
-          Effect.catchCause(one(fresh), (cause) => Effect.logWarning("new broker addresses were not prepared", cause)),
-        { concurrency: "unbounded", discard: true }
-      )
+  /** Addresses for which preparations are under way. */
+  const preparing = new Map<Address, Deferred.Deferred<void>>()
+
+  const prepare = (fresh: ReadonlyArray<Address>): Effect.Effect<void> => {
+    if (fresh.length === 0 || preparations.size === 0) return Effect.void
+    const done = Deferred.makeUnsafe<void>()
+    for (const address of fresh) preparing.set(address, done)
+    return Effect.forEach(
+      [...preparations],
+      (one) =>
+        Effect.catchCause(one(fresh), (cause) => Effect.logWarning("new broker addresses were not prepared", cause)),
+      { concurrency: "unbounded", discard: true }
+    ).pipe(
+      Effect.ensuring(Effect.sync(() => {
+        for (const address of fresh) if (preparing.get(address) === done) preparing.delete(address)
+        Deferred.doneUnsafe(done, Exit.void)
+      }))
+    )
+  }
+
+  /** Waits for what another route has begun for addresses that it has in common with this one. */
+  const prepared = (all: ReadonlySet<Address>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const others = new Set<Deferred.Deferred<void>>()
+      for (const [address, done] of preparing) if (all.has(address)) others.add(done)
+      return others.size === 0 ? Effect.void : Effect.forEach(others, Deferred.await, { discard: true })
+    })
 
   // --- routes --------------------------------------------------------------------
 
@@ -305,9 +337,12 @@ export const make = Effect.fnUntraced(function*(
       entry.latest = route
       const before = addresses
       collect()
-      const fresh = [...addressesOf(route.brokers.values())].filter((one) => !before.has(one))
-      return Effect.map(prepare(fresh), () => {
+      const named = addressesOf(route.brokers.values())
+      const fresh = [...named].filter((one) => !before.has(one))
+      return Effect.map(Effect.andThen(prepare(fresh), prepared(named)), () => {
+        const replaced = entry.route !== undefined
         entry.route = route
+        if (replaced) collect()
         PubSub.publishUnsafe(changes, route)
         return route
       })

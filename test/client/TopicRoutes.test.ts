@@ -460,10 +460,40 @@ describe("the brokers of all routes", () => {
       names.routes.set("T", route({ a: "10.0.0.1:2" }))
       yield* routes.refresh("T")
       assert.strictEqual(routes.masterOf("a"), "10.0.0.1:2")
-      assert.deepStrictEqual([...routes.brokerAddresses().keys()], ["10.0.0.1:2"])
       // An answer that says the same as before is the newest all the same.
       yield* routes.refresh("U")
       assert.strictEqual(routes.masterOf("a"), "10.0.0.1:1")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("are those of older routes too, as long as they are handed out", () =>
+    Effect.gen(function*() {
+      const { names, routes } = yield* routing({ T: route({ a: "10.0.0.1:1" }), U: route({ a: "10.0.0.1:1" }) })
+      yield* routes.get("T")
+      yield* routes.get("U")
+      names.routes.set("T", route({ a: { 1: "10.0.0.1:2" } }))
+      yield* routes.refresh("T")
+      assert.isUndefined(routes.masterOf("a"))
+      assert.deepStrictEqual([...routes.brokerAddresses()], [
+        ["10.0.0.1:1", [{ brokerName: "a", brokerId: 0 }]],
+        ["10.0.0.1:2", [{ brokerName: "a", brokerId: 1 }]]
+      ])
+      names.routes.set("U", route({ a: { 1: "10.0.0.1:2" } }))
+      yield* routes.refresh("U")
+      assert.deepStrictEqual([...routes.brokerAddresses().keys()], ["10.0.0.1:2"])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("that another route prepares for are waited for", () =>
+    Effect.gen(function*() {
+      const { routes } = yield* routing({ T: route({ a: "10.0.0.1:1" }), U: route({ a: "10.0.0.1:1" }) })
+      const told: Array<ReadonlyArray<string>> = []
+      yield* routes.onNewAddresses((fresh) => Effect.delay(Effect.sync(() => told.push(fresh)), 100))
+      yield* start(routes.get("T"))
+      yield* start(routes.get("U"))
+      yield* pass(99)
+      assert.isUndefined(routes.getUnsafe("U"))
+      yield* pass(1)
+      assert.isDefined(routes.getUnsafe("U"))
+      assert.deepStrictEqual(told, [["10.0.0.1:1"]])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("that are new can be prepared for before their route is handed out", () =>

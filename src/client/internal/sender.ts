@@ -182,8 +182,12 @@ const brokerCodes: ReadonlySet<number> = new Set([
   ResponseCode.GO_AWAY
 ])
 
-/** Codes that say something about the topic there. */
-const routeCodes: ReadonlySet<number> = new Set([ResponseCode.TOPIC_NOT_EXIST, ResponseCode.NO_PERMISSION])
+/** Codes that say something about the topic there: the last one that it has fewer queues than the route. */
+const routeCodes: ReadonlySet<number> = new Set([
+  ResponseCode.TOPIC_NOT_EXIST,
+  ResponseCode.NO_PERMISSION,
+  ResponseCode.INVALID_PARAMETER
+])
 
 /** Whether the route may be out of date. */
 const mayHaveMoved = (failure: ApiError): boolean =>
@@ -796,10 +800,13 @@ export class Sender {
     if (failure._tag === "RemotingError" && failure.reason._tag === "ShuttingDown") {
       return Effect.fail(clientError(new ShuttingDown({ what: "the client", outcome: call.outcome })))
     }
-    if (failure._tag === "BrokerError" && isMissingTopic(failure)) {
+    // An earlier attempt may have been stored, which only `SendFailed` tells.
+    if (failure._tag === "BrokerError" && isMissingTopic(failure) && call.outcome !== "Unknown") {
       const { address, remark } = failure
       return Effect.fail(
-        clientError(new TopicNotFound({ topic: call.state.topic, nameServers: [address], detail: remark }))
+        clientError(
+          new TopicNotFound({ topic: call.state.topic, nameServers: [address], refused: true, detail: remark })
+        )
       )
     }
     if (verdict.pointless && call.failures.length === 1) return Effect.fail(fromApiError(failure))

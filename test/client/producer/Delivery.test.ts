@@ -729,3 +729,37 @@ describe("avoiding brokers", () => {
       assert.strictEqual(a.stored.length, 4)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
+
+describe("a message that a proxy refuses since it knows no such topic", () => {
+  const unknown: Behaviour = () =>
+    answer(13, "TopicMessageType validate failed, the expected type is UNSPECIFIED, but actual type is NORMAL")
+
+  it.effect("was not processed, and the error names the topic", () =>
+    Effect.gen(function*() {
+      const { producer } = yield* single({}, unknown)
+      const reason = yield* reasonOf(producer.send(message))
+      assert(reason._tag === "TopicNotFound")
+      assert.deepStrictEqual([reason.topic, reason.outcome], ["topic", "NotProcessed"])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("and that another may have stored before is perhaps stored", () =>
+    Effect.gen(function*() {
+      const refusing: Behaviour = (_send, index) => index === 0 ? answer(1) : unknown(_send, index)
+      const { producer } = yield* single({}, refusing)
+      const fiber = yield* start(reasonOf(producer.send(message)))
+      yield* pass("1 second")
+      const reason = yield* Fiber.join(fiber)
+      assert(reason._tag === "SendFailed")
+      assert.deepStrictEqual([reason.attempts.length, reason.outcome], [2, "Unknown"])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
+
+describe("a message for a queue that the broker does not have", () => {
+  it.effect("has the name servers asked for the queues that there are", () =>
+    Effect.gen(function*() {
+      const { producer, routes } = yield* single({}, () => answer(29, "request queueId[1] is illegal"))
+      const reason = yield* reasonOf(producer.send(message))
+      assert.strictEqual(reason._tag, "Refused")
+      assert.deepStrictEqual(routes.soon, ["topic"])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
