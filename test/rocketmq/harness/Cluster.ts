@@ -36,6 +36,8 @@ export class ProxyServer extends Context.Service<ProxyServer, Server>()("effect-
 export const proxyLayer: Layer.Layer<ProxyServer, HarnessError, Cluster> = Layer.effect(
   ProxyServer,
   // Brokers ask about transactions whom they have heard of, which is every 20 seconds by default.
-  Effect.flatMap(Cluster, ({ nameServer }) =>
-    Proxy.make({ nameServer, settings: { transactionHeartbeatPeriodSecond: 1 } }))
+  Effect.flatMap(
+    Cluster,
+    ({ nameServer }) => Proxy.make({ nameServer, settings: { transactionHeartbeatPeriodSecond: 1 } })
+  )
 )

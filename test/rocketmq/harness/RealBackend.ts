@@ -17,8 +17,7 @@ export interface RealBackendOptions {
 
 const connections = (
   options?: RemotingClient.RemotingClientOptions
-): Layer.Layer<RemotingClient.RemotingClient> =>
-  Layer.fresh(RemotingClient.layerWith({ metrics: false, ...options }))
+): Layer.Layer<RemotingClient.RemotingClient> => Layer.fresh(RemotingClient.layerWith({ metrics: false, ...options }))
 
 export const make = (
   options: RealBackendOptions
