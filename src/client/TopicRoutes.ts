@@ -111,8 +111,8 @@ export interface Service {
   /** Each route that is new or has changed, from now on. */
   readonly changes: Stream.Stream<TopicRoute>
   /**
-   * Runs with addresses that have become brokers' addresses, before the route
-   * that names them is handed out, until the scope closes. It is waited for;
+   * Runs with addresses that have become brokers' addresses, or masters' that
+   * were slaves', before the route that names them is handed out, until the scope closes. It is waited for;
    * what it fails with is logged.
    */
   readonly onNewAddresses: <R>(
@@ -169,6 +169,10 @@ const defaultQueues = 4
 const isSameBroker = (broker: BrokerRoute, other: BrokerRoute | undefined): boolean =>
   other !== undefined && broker.cluster === other.cluster && broker.addresses.size === other.addresses.size &&
   [...broker.addresses].every(([id, address]) => other.addresses.get(id) === address)
+
+/** Whether a master is at an address. */
+const isMasters = (known: ReadonlyMap<Address, ReadonlyArray<BrokerAt>>, address: Address): boolean =>
+  known.get(address)?.some(({ brokerId }) => brokerId === masterId) === true
 
 const isNotFound = ({ error }: NameServerAttempt): boolean =>
   error._tag === "BrokerError" && error.code === ResponseCode.TOPIC_NOT_EXIST
@@ -338,7 +342,9 @@ export const make = Effect.fnUntraced(function*(
       const before = addresses
       collect()
       const named = addressesOf(route.brokers.values())
-      const fresh = [...named].filter((one) => !before.has(one))
+      const fresh = [...named].filter((one) =>
+        !before.has(one) || (isMasters(addresses, one) && !isMasters(before, one))
+      )
       return Effect.map(Effect.andThen(prepare(fresh), prepared(named)), () => {
         const replaced = entry.route !== undefined
         entry.route = route

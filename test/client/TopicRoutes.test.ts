@@ -482,6 +482,17 @@ describe("the brokers of all routes", () => {
       assert.deepStrictEqual([...routes.brokerAddresses().keys()], ["10.0.0.1:2"])
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("that were slaves' are prepared for anew when masters are there", () =>
+    Effect.gen(function*() {
+      const { names, routes } = yield* routing({ T: route({ a: { 1: "10.0.0.1:1" } }) })
+      const told: Array<ReadonlyArray<string>> = []
+      yield* routes.onNewAddresses((fresh) => Effect.sync(() => told.push(fresh)))
+      yield* routes.get("T")
+      names.routes.set("T", route({ a: { 0: "10.0.0.1:1", 1: "10.0.0.1:1" } }))
+      yield* routes.refresh("T")
+      assert.deepStrictEqual(told, [["10.0.0.1:1"], ["10.0.0.1:1"]])
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("that another route prepares for are waited for", () =>
     Effect.gen(function*() {
       const { routes } = yield* routing({ T: route({ a: "10.0.0.1:1" }), U: route({ a: "10.0.0.1:1" }) })
