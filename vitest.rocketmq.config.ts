@@ -6,6 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["effect-rocketmq:source"] } },
   test: {
     include: ["test/rocketmq/**/*.test.ts"],
+    exclude: ["test/rocketmq/Differential.test.ts"],
     globalSetup: ["test/rocketmq/setup.ts"],
     // One cluster at a time: each is half a gigabyte, and its start takes every core there is.
     fileParallelism: false,
