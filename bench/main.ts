@@ -182,6 +182,8 @@ if ("missing" in sends) {
 }
 if (options.check) {
   const failed = measures.filter((measure) => {
+    // A JVM takes its memory with time: in a short run it has half of what it has in the end.
+    if (options.short && measure.field === "rssVsJava") return false
     const estimate = measure.of(results)
     return estimate !== undefined && failsCheck(measure, estimate)
   })
