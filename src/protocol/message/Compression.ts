@@ -6,6 +6,7 @@
  */
 import { constants, deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
 import * as Lz4 from "../internal/Lz4.ts"
+import * as ZstdFrames from "../internal/ZstdFrames.ts"
 
 /** How a body is compressed. */
 export type CompressionType = "ZLIB" | "LZ4" | "ZSTD"
@@ -79,35 +80,30 @@ const inflate = (bytes: Uint8Array, maxBytes: number): Uint8Array | Decompressio
   }
 }
 
-/** What Node returns with `info`, of which its types know nothing. */
-interface WithInfo {
-  readonly buffer: Uint8Array
-  readonly engine: { readonly bytesWritten: number }
-}
-
 /** Producers write one frame. Empty ones, of 9 bytes, cost as much as full ones and must not keep a consumer busy. */
 const maxZstdFrames = 1000
 
-/** Frame by frame, since Node stops without a word after the first. */
+/** Frame by frame: what Node does of more than one, and of one that is cut off, depends on its version. */
 const inflateZstd = (bytes: Uint8Array, maxBytes: number): Uint8Array | DecompressionFailure => {
   const parts: Array<Uint8Array> = []
   let at = 0
   let size = 0
   try {
     do {
-      const { buffer, engine } = zstdDecompressSync(bytes.subarray(at), {
-        info: true,
-        maxOutputLength: outputLimit(maxBytes - size)
-      }) as unknown as WithInfo
-      size += buffer.length
+      if (parts.length === maxZstdFrames) {
+        return failure("Malformed", `more than ${maxZstdFrames} frames`)
+      }
+      const end = ZstdFrames.endOfFrame(bytes, at)
+      if (end === ZstdFrames.noFrame) {
+        return failure("Malformed", `no whole frame of ZSTD at ${at}`)
+      }
+      const part = zstdDecompressSync(bytes.subarray(at, end), { maxOutputLength: outputLimit(maxBytes - size) })
+      size += part.length
       if (size > maxBytes) {
         return tooLarge(maxBytes)
       }
-      at += engine.bytesWritten
-      parts.push(buffer)
-      if (parts.length === maxZstdFrames && at < bytes.length) {
-        return failure("Malformed", `more than ${maxZstdFrames} frames`)
-      }
+      at = end
+      parts.push(part)
     } while (at < bytes.length)
   } catch (error) {
     return failureOf(error, maxBytes)
