@@ -1,14 +1,17 @@
 import { assert, layer } from "@effect/vitest"
+import * as Producer from "effect-rocketmq/client/Producer"
 import * as RemotingClient from "effect-rocketmq/remoting/RemotingClient"
 import * as LoadBalancer from "effect-rocketmq/testing/LoadBalancer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { bodyText } from "../contract/Backend.ts"
 import * as Broker from "./harness/Broker.ts"
 import * as Cluster from "./harness/Cluster.ts"
 import * as History from "./harness/History.ts"
 import * as Load from "./harness/Load.ts"
 import * as Proxy from "./harness/Proxy.ts"
+import * as RealBackend from "./harness/RealBackend.ts"
 import * as Requests from "./harness/Requests.ts"
 
 const rate = 500
@@ -65,6 +68,51 @@ layer(Cluster.layer("5.5.0"), { timeout: "3 minutes", excludeTestServices: true 
         const stored = yield* History.storedMessages([cluster.broker], topic)
         assert.isAtLeast(stored, report.succeeded)
         assert.isAtMost(stored, report.requests)
+      }).pipe(Effect.provide(RemotingClient.layer)))
+
+    it.effect("lose nothing that a producer sends at least once, though they close their sockets at once", () =>
+      Effect.gen(function*() {
+        const cluster = yield* Cluster.Cluster
+        const topic = "stock-proxies-at-least-once"
+        yield* Broker.createTopic(topic, cluster, { queues: 4 })
+        const balancer = yield* LoadBalancer.make({ targets: [], policy: "roundRobin" })
+        const advertisedPort = Number(balancer.address.split(":")[1])
+        // Without a drain this is the stock proxy, but for the port that its routes name.
+        const options = { nameServer: cluster.nameServer, advertisedPort }
+        const proxies = yield* Effect.all([Proxy.make(options), Proxy.make(options)], { concurrency: 2 })
+        yield* Effect.forEach(proxies, ({ address }) => balancer.addTarget(address))
+        yield* balancer.delay("20 millis")
+        const context = yield* Layer.build(
+          Producer.layer({
+            nameServers: [balancer.address],
+            group: "proxied-producers",
+            // A JVM that starts takes every core there is for seconds; the broker then answers late.
+            timeout: "20 seconds",
+            metrics: false
+          })
+        )
+        const producer = Context.get(context, Producer.Producer)
+        const load = yield* Load.start(
+          200,
+          (index) => Effect.as(producer.send({ topic, body: `${index}` }), { code: 0 })
+        )
+        yield* Effect.sleep("1 second")
+        for (const proxy of proxies) {
+          yield* proxy.restart
+          yield* Effect.sleep("1 second")
+        }
+        const report = yield* load.finish
+
+        assert.deepStrictEqual(Load.countFailures(report), {}, Load.sampleFailures(report))
+        assert.strictEqual(report.succeeded, report.requests)
+        // What was in flight when a socket closed went again.
+        assert.isAbove((yield* producer.stats).retries, 0)
+        const { read } = yield* RealBackend.make({
+          name: "broker 5.5.0",
+          nameServer: cluster.nameServer,
+          brokers: { "broker-a": cluster.broker }
+        })
+        assert.strictEqual(new Set((yield* read(topic)).map(bodyText)).size, report.requests)
       }).pipe(Effect.provide(RemotingClient.layer)))
 
     it.effect("lose nothing when they drain, though the load balancer sends clients back to the draining one", () =>
