@@ -29,11 +29,11 @@ import * as SysFlag from "../protocol/message/SysFlag.ts"
 import { RequestCode } from "../protocol/RequestCode.ts"
 import type { InvokeOptions } from "../remoting/RemotingClient.ts"
 import { RemotingClient } from "../remoting/RemotingClient.ts"
-import type { ClientError } from "./ClientError.ts"
-import { clientError, fromApiError, NoQueue, retryResponseCodes } from "./ClientError.ts"
+import { ClientError, clientError, DeadlineExceeded, fromApiError, NoQueue, retryResponseCodes } from "./ClientError.ts"
 import { Heartbeats } from "./Heartbeats.ts"
 import { HealthRegistry } from "./internal/brokerHealth.ts"
 import { makeFork } from "./internal/fork.ts"
+import { millisOf } from "./internal/millis.ts"
 import type { Additions } from "./internal/outgoing.ts"
 import * as Outgoing from "./internal/outgoing.ts"
 import * as Metrics from "./internal/producerMetrics.ts"
@@ -76,8 +76,10 @@ export type QueueSelector = (queues: ReadonlyArray<MessageQueue>, message: Messa
 export interface SendOptions {
   /**
    * From the call to the acknowledgement, over all attempts; of a request, to
-   * the reply; of a transaction, that of the half message alone. Default: the
-   * producer's, 3 seconds.
+   * the reply; of a transaction, that of the half message alone. What leaves no
+   * time (0, less, no duration at all) fails with `DeadlineExceeded` before
+   * anything is sent. `Infinity` waits without end, also for a broker that holds
+   * its connection and says nothing. Default: the producer's, 3 seconds.
    */
   readonly timeout?: Duration.Input | undefined
   /** Default: the producer's, `atLeastOnce`. */
@@ -135,7 +137,7 @@ export interface AvoidanceOptions {
 export interface ProducerOptions<R = never> {
   /** The producer's group: brokers ask any of its members about transactions. */
   readonly group: string
-  /** Timeout of sends that name none. Default: 3 seconds. */
+  /** Timeout of sends that name none, see {@link SendOptions.timeout}, and of ends of transactions. Default: 3 seconds. */
   readonly timeout?: Duration.Input | undefined
   /** Default: `atLeastOnce`. */
   readonly delivery?: Delivery | undefined
@@ -287,9 +289,6 @@ export class Producer extends Context.Service<Producer, Service>()("effect-rocke
 /** What a producer is built on. */
 export type Dependencies = MqClient.MqClient | MqClientApi | TopicRoutes | Heartbeats | ServerRequests | RemotingClient
 
-const millisOf = (input: Duration.Input | undefined, fallback: number): number =>
-  input === undefined ? fallback : typeof input === "number" ? input : Duration.toMillis(input)
-
 /** The options of requests of sends with one timeout: the same objects serve all of them. */
 interface Timing {
   /** For messages that are not repeated, or that stay where they are. */
@@ -322,11 +321,12 @@ class SettingsOf {
     if (options === undefined) return this.defaults
     if (options === this.lastOptions) return this.lastSettings
     this.lastOptions = options
+    const { delivery, queue, selector, timeout } = options ?? {}
     this.lastSettings = this.make(
-      millisOf(options.timeout, this.defaults.timeoutMillis),
-      options.delivery ?? this.defaults.delivery,
-      options.queue,
-      options.selector
+      millisOf(timeout, this.defaults.timeoutMillis),
+      delivery ?? this.defaults.delivery,
+      queue ?? undefined,
+      selector ?? undefined
     )
     return this.lastSettings
   }
@@ -387,8 +387,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const context = yield* Effect.context<R>()
 
   const { delivery = "atLeastOnce", group, retries = 2 } = given
-  const invalid = Names.validateGroup(group)
-  if (invalid !== undefined) return yield* Effect.fail(Refusals.invalidName("group", String(group), invalid.detail))
+  const invalid = typeof group === "string" ? Names.validateGroup(group) : { detail: "a group is a string" }
+  if (invalid !== undefined) return yield* Effect.fail(Refusals.invalidName("group", group, invalid.detail))
   const namespace = client.namespace ?? ""
   const wireGroup = client.wrap(group)
 
@@ -466,8 +466,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
     additions: Additions | undefined
   ): Effect.Effect<SendResult | undefined, ClientError> =>
     Effect.callback((resume) => {
+      if (!Outgoing.isMessage(message)) return resume(Effect.fail(Refusals.noMessage()))
       const send: Send = { message, settings: settingsOf.of(options), oneway, traced: false, additions }
-      if (!Tracing.isTraced()) return sender.start(send, resume)
+      // A topic that is none is no name of a span, either.
+      if (!Tracing.isTraced() || typeof message.topic !== "string") return sender.start(send, resume)
       resume(traced(send))
       return undefined
     })
@@ -490,8 +492,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
         )
       )
     const all = Effect.suspend(() => {
-      const [first] = messages
-      if (first === undefined || !Tracing.isTraced()) return startBatch(false, undefined)
+      // What is no batch is said where batches are checked.
+      const first = Array.isArray(messages) ? messages[0] as Message : undefined
+      if (typeof first?.topic !== "string" || !Tracing.isTraced()) return startBatch(false, undefined)
       return Tracing.traced(
         `send ${first.topic}`,
         { ...Tracing.attributesOf(first, identity, false), "messaging.batch.message_count": messages.length },
@@ -536,6 +539,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
     local: (half: SendResult) => Effect.Effect<TransactionDecision, E, R2>,
     options?: SendOptions
   ): Effect.Effect<TransactionResult, ClientError | E, R2> => {
+    if (!Outgoing.isMessage(message)) return Effect.fail(Refusals.noMessage())
+    if (typeof local !== "function") {
+      return Effect.fail(Refusals.invalidMessage(message.topic, "local", "is no function"))
+    }
     if (Outgoing.isDelayed(message)) {
       return Effect.fail(
         Refusals.invalidMessage(message.topic, "delay", "is set, and a message of a transaction cannot be delayed")
@@ -554,11 +561,16 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   // --- recall, request, reply -----------------------------------------------------
 
+  /** A topic as brokers name it, or what is wrong with it. */
+  const wireNameOf = (topic: string): string | ClientError => {
+    const name = typeof topic === "string" ? client.wrap(topic) : topic
+    return Outgoing.checkTopic(name) ?? name
+  }
+
   const recall: Service["recall"] = (topic, recallHandle, options) =>
     sender.tracked(Effect.suspend(() => {
-      const wireName = client.wrap(topic)
-      const wrong = Outgoing.checkTopic(wireName)
-      if (wrong !== undefined) return Effect.fail(wrong)
+      const wireName = wireNameOf(topic)
+      if (wireName instanceof ClientError) return Effect.fail(wireName)
       if (Names.isRetryTopic(topic) || Names.isDlqTopic(topic)) {
         return Effect.fail(Refusals.invalidName("topic", topic, "it is a retry or dead letter topic"))
       }
@@ -567,6 +579,11 @@ export const make = Effect.fnUntraced(function*<R = never>(
         return Effect.fail(Refusals.invalidMessage(topic, "recallHandle", "is none that a broker has given"))
       }
       const millis = millisOf(options?.timeout, timeoutMillis)
+      // Not a number is no time either.
+      if (!(millis > 0)) {
+        const detail = `recalling a message of topic ${topic}`
+        return Effect.fail(clientError(new DeadlineExceeded({ detail, timeoutMillis: millis, outcome: "NotSent" })))
+      }
       const deadline = sender.exactNow() + millis
       return Effect.flatMap(routes.get(wireName, { timeout: millis }), (route) => {
         // The broker by name, or a proxy that can reach it.
@@ -599,15 +616,18 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const support = new Requests.ReplySupport(requests)
 
   const request = (message: Message, options?: SendOptions) =>
-    sender.tracked(Effect.suspend(() =>
-      Requests.request(
+    sender.tracked(Effect.suspend(() => {
+      if (!Outgoing.isMessage(message)) return Effect.fail(Refusals.noMessage())
+      const wireName = wireNameOf(message.topic)
+      if (wireName instanceof ClientError) return Effect.fail(wireName)
+      return Requests.request(
         requests,
         support,
-        { topic: message.topic, wireName: client.wrap(message.topic) },
+        { topic: message.topic, wireName },
         millisOf(options?.timeout, timeoutMillis),
         (additions) => sendAs(message, options, additions)
       )
-    ))
+    }))
 
   const reply: Service["reply"] = (to, body, options) =>
     Effect.suspend(() => {
@@ -622,10 +642,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const queues = (topic: string) =>
     Effect.suspend(() => {
-      const wireName = client.wrap(topic)
-      const wrong = Outgoing.checkTopic(wireName)
-      return wrong !== undefined
-        ? Effect.fail(wrong)
+      const wireName = wireNameOf(topic)
+      return wireName instanceof ClientError
+        ? Effect.fail(wireName)
         : Effect.map(
           routes.get(wireName),
           (route) => route.writeQueues.map((queue) => queue.topic === topic ? queue : { ...queue, topic })

@@ -54,7 +54,11 @@ export type { Registration } from "./RemotingLink.ts"
 
 /** How one request is to be treated. Not to be changed after it was given: a client keeps what it made of it. */
 export interface InvokeOptions {
-  /** From the call to the answer, over all attempts. Default: the client's, 3 seconds. */
+  /**
+   * From the call to the answer, over all attempts. What leaves no time (0, less,
+   * `NaN`) fails with `Timeout` before anything is sent; `Infinity` waits without
+   * end. Default: the client's, 3 seconds.
+   */
   readonly timeout?: Duration.Input | undefined
   /**
    * How many GO_AWAYs the request survives: 0 for a caller that has another

@@ -1,6 +1,5 @@
 /** From what an app sends to what goes on the wire; all that can be said against a message is said here. */
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Compression from "../../protocol/message/Compression.ts"
 import * as MessageBatch from "../../protocol/message/MessageBatch.ts"
 import * as MessageProperties from "../../protocol/message/MessageProperties.ts"
@@ -10,6 +9,7 @@ import * as SysFlag from "../../protocol/message/SysFlag.ts"
 import { RequestCode } from "../../protocol/RequestCode.ts"
 import type { ClientError } from "../ClientError.ts"
 import type { Message } from "../Message.ts"
+import { millisOf } from "./millis.ts"
 import * as Refusals from "./refusals.ts"
 
 /** How bodies are compressed. */
@@ -93,7 +93,7 @@ const tagsStart = `${PropertyName.TAGS}\u0001`
 const keysStart = `${PropertyName.KEYS}\u0001`
 const shardingKeyStart = `${PropertyName.SHARDING_KEY}\u0001`
 
-const isInt32 = (value: number): boolean => (value | 0) === value
+const isInt32 = (value: number): boolean => typeof value === "number" && (value | 0) === value
 
 /** Neither empty nor blank. */
 const hasText = (text: string): boolean => typeof text === "string" && text.trim() !== ""
@@ -116,10 +116,13 @@ const fieldOf: Readonly<Record<string, string>> = {
   [PropertyName.TIMER_DELIVER_MS]: "deliverAt"
 }
 
+/** Whether it is what TypeScript says that it is. */
+export const isMessage = (message: Message): boolean => typeof message === "object" && message !== null
+
 /** What is wrong with a topic to send to. */
 export const checkTopic = (topic: string): ClientError | undefined => {
   const invalid = typeof topic === "string" ? Names.validateTopic(topic) : { detail: "a topic is a string" }
-  if (invalid !== undefined) return Refusals.invalidName("topic", String(topic), invalid.detail)
+  if (invalid !== undefined) return Refusals.invalidName("topic", topic, invalid.detail)
   return Names.isSendForbidden(topic)
     ? Refusals.invalidName("topic", topic, "only brokers may send to this topic of the system")
     : undefined
@@ -193,6 +196,9 @@ const propertiesOf = (message: Message, extra: string): string | ClientError => 
   }
   const { properties } = message
   if (properties !== undefined) {
+    if (typeof properties !== "object" || properties === null || Array.isArray(properties)) {
+      return Refusals.invalidMessage(topic, "properties", "are no record of strings")
+    }
     // Not for-in: a record without a prototype is walked slowly by it, and another's prototype must not be walked.
     const names = Object.keys(properties)
     for (let index = 0; index < names.length; index++) {
@@ -212,7 +218,8 @@ const keysOf = (keys: string | ReadonlyArray<string>): string | { readonly detai
     if (!hasText(keys)) return { detail: "are blank" }
     return hasSeparator(keys) ? { detail: separators } : keys
   }
-  for (const key of keys) {
+  if (!Array.isArray(keys)) return { detail: "are neither a string nor an array of strings" }
+  for (const key of keys as ReadonlyArray<string>) {
     if (!hasText(key)) return { detail: "contain a blank one" }
     if (key.includes(keySeparator)) {
       return { detail: `contain ${JSON.stringify(key)}, which has a blank in it, and blanks separate keys` }
@@ -241,7 +248,7 @@ const timingOf = (message: Message): string | { readonly field: string; readonly
     return property(PropertyName.DELAY, String(level))
   }
   if (delay !== undefined) {
-    const millis = Math.ceil(Duration.toMillis(delay))
+    const millis = Math.ceil(millisOf(delay, Number.NaN))
     return Number.isSafeInteger(millis) && millis > 0
       ? property(PropertyName.TIMER_DELAY_MS, String(millis))
       : { field: "delay", detail: "is not a finite time above 0" }
@@ -321,6 +328,7 @@ export const batch = (
     const message = messages[index]
     const refuse = (field: string, detail: string) =>
       Refusals.invalidMessage(topic, field, `of message ${index} ${detail}`)
+    if (!isMessage(message)) return refuse("message", "is no object")
     if (message.topic !== topic) return refuse("topic", "is another one than the first message's")
     if (isDelayed(message)) return refuse("delay", "is set, and messages of a batch cannot be delayed")
     if ((message.waitStoreMsgOk !== false) !== wait) {

@@ -11,6 +11,7 @@ import * as SysFlag from "../../protocol/message/SysFlag.ts"
 import { RequestCode } from "../../protocol/RequestCode.ts"
 import { ResponseCode } from "../../protocol/ResponseCode.ts"
 import type { Address } from "../../remoting/Address.ts"
+import type { Outcome } from "../../remoting/RemotingError.ts"
 import {
   ClientError,
   clientError,
@@ -87,6 +88,13 @@ const received = (reply: Reply, namespace: string): ReceivedMessage | ClientErro
   }
 }
 
+/** A time that no request comes to the end of, and that the sum of it and any date is a number of Java's. */
+const forEver = String(Number.MAX_SAFE_INTEGER)
+
+/** How long whoever replies has for it, as a property. */
+const ttlOf = (timeoutMillis: number): string =>
+  timeoutMillis < Number.MAX_SAFE_INTEGER ? String(Math.ceil(timeoutMillis)) : forEver
+
 /** What requests need of their producer. */
 export interface RequestHost {
   readonly api: Api
@@ -155,6 +163,12 @@ export const request = (
   send: (additions: Additions) => Effect.Effect<SendResult, ClientError>
 ): Effect.Effect<ReceivedMessage, ClientError> =>
   Effect.gen(function*() {
+    const late = (outcome: Outcome) =>
+      Effect.fail(clientError(
+        new DeadlineExceeded({ detail: `sending a request to topic ${names.topic}`, timeoutMillis, outcome })
+      ))
+    // Not a number is no time either.
+    if (!(timeoutMillis > 0)) return yield* late("NotSent")
     const id = yield* correlationId
     const reply = Deferred.makeUnsafe<ReceivedMessage, ClientError>()
     let begun = false
@@ -178,7 +192,7 @@ export const request = (
           sysFlag: 0,
           properties: property(PropertyName.CORRELATION_ID, id) +
             property(PropertyName.REPLY_TO_CLIENT, host.clientId) +
-            property(PropertyName.TTL, String(Math.ceil(timeoutMillis)))
+            property(PropertyName.TTL, ttlOf(timeoutMillis))
         })
       })),
       Effect.andThen(Effect.suspend(() => {
@@ -199,15 +213,11 @@ export const request = (
           Effect.timeoutOrElse({
             duration: timeoutMillis,
             orElse: () =>
-              Effect.fail(clientError(
-                sent
-                  ? new RequestTimeout({ topic: names.topic, correlationId: id, timeoutMillis })
-                  : new DeadlineExceeded({
-                    detail: `sending a request to topic ${names.topic}`,
-                    timeoutMillis,
-                    outcome: begun ? "Unknown" : "NotSent"
-                  })
-              ))
+              sent
+                ? Effect.fail(
+                  clientError(new RequestTimeout({ topic: names.topic, correlationId: id, timeoutMillis }))
+                )
+                : late(begun ? "Unknown" : "NotSent")
           })
         ),
       (forget) => Effect.sync(forget)
@@ -218,6 +228,9 @@ export const request = (
 export const replyTo = (
   to: ReceivedMessage
 ): { readonly topic: string; readonly additions: Additions } | ClientError => {
+  if (typeof to !== "object" || to === null || typeof to.properties !== "object" || to.properties === null) {
+    return Refusals.invalidMessage("", "message", "to reply to is none that was received")
+  }
   const cluster = to.properties[PropertyName.CLUSTER]
   const id = to.properties[PropertyName.CORRELATION_ID]
   const client = to.properties[PropertyName.REPLY_TO_CLIENT]

@@ -33,7 +33,9 @@ const tracestate = (span: Tracer.Span): string | undefined => {
 /** The properties that carry the span's context, but for those that the app has set itself. */
 export const contextOf = (span: Tracer.Span, message: Message): string => {
   const own = message.properties
-  if (own !== undefined && (Object.hasOwn(own, "traceparent") || Object.hasOwn(own, "tracestate"))) return ""
+  if (
+    typeof own === "object" && own !== null && (Object.hasOwn(own, "traceparent") || Object.hasOwn(own, "tracestate"))
+  ) return ""
   const state = tracestate(span)
   return property("traceparent", traceparent(span)) + (state === undefined ? "" : property("tracestate", state))
 }

@@ -390,8 +390,10 @@ export class Sender {
     resume: Resume
   ): Effect.Effect<void> | undefined {
     if (this.closing) return refuse(resume, this.closed("NotSent"))
-    const [message] = messages
-    if (message === undefined) return refuse(resume, Refusals.invalidMessage("", "batch", "is empty"))
+    if (!Array.isArray(messages)) return refuse(resume, Refusals.invalidMessage("", "batch", "is no array"))
+    const [message] = messages as ReadonlyArray<Message>
+    if (messages.length === 0) return refuse(resume, Refusals.invalidMessage("", "batch", "is empty"))
+    if (!Outgoing.isMessage(message)) return refuse(resume, Refusals.noMessage())
     const state = this.topicState(message.topic)
     if (state instanceof ClientError) return refuse(resume, state)
     this.readClocks()
@@ -433,12 +435,15 @@ export class Sender {
     const { timeoutMillis } = send.settings
     const startedAt = timeoutMillis < exactMillis ? this.exactNow() : this.monotonic
     const call = new SendCall(this, state, outgoing, send, this.wall, startedAt, resume)
-    if (this.gate.tryEnter(call.size)) this.begin(call)
     // Not a number is no time either.
-    else if (timeoutMillis > 0) {
+    if (!(timeoutMillis > 0)) {
+      const full = this.gate.full(call.size) !== undefined
+      this.keepOut(call, full ? this.tooMany(call) : this.deadlineExceeded(call))
+    } else if (this.gate.tryEnter(call.size)) this.begin(call)
+    else {
       call.hasWaited = true
       call.waiter = this.gate.wait(call.size, call.deadline, (entry) => this.waited(call, entry))
-    } else this.keepOut(call, this.tooMany(call))
+    }
     return call
   }
 
@@ -471,7 +476,7 @@ export class Sender {
     const route = this.knownRoute(call.state)
     // Requests that are to have spans are made by `invoke`.
     if (call.traced || route === undefined) {
-      call.resume(this.goOn(call, undefined))
+      this.goOnSoon(call, undefined)
       return
     }
     let target: WriteTarget | undefined
@@ -484,7 +489,7 @@ export class Sender {
       return
     }
     if (target === undefined) {
-      call.resume(this.goOn(call, undefined))
+      this.goOnSoon(call, undefined)
       return
     }
     this.aim(call, route, target, this.now())
@@ -509,6 +514,7 @@ export class Sender {
 
   private answered(call: SendCall, exit: Exit.Exit<RemotingCommand | undefined, RemotingError>): void {
     if (!call.live) return
+    const { request } = call
     call.request = undefined
     const result = Exit.isSuccess(exit) ? this.resultOf(call, exit.value) : errorOf(exit)
     if (result === undefined && Exit.isFailure(exit)) {
@@ -520,7 +526,9 @@ export class Sender {
       return
     }
     if (result instanceof Error) {
-      call.resume(this.goOn(call, result))
+      // Without a request it is answered within `submitUnsafe`.
+      if (request === undefined) this.goOnSoon(call, result)
+      else call.resume(this.goOn(call, result))
       return
     }
     this.acknowledged(call)
@@ -666,6 +674,18 @@ export class Sender {
   }
 
   // --- when the first attempt is not all ------------------------------------------
+
+  /**
+   * Goes on when the `Effect.callback` of the send has returned what gives it
+   * up. Before that, a fiber that yields or is interrupted after it would go on
+   * with nothing: neither that nor `goOn` would take the send out of what is in
+   * flight.
+   */
+  private goOnSoon(call: SendCall, failure: ApiError | undefined): void {
+    queueMicrotask(() => {
+      if (call.live) call.resume(this.goOn(call, failure))
+    })
+  }
 
   /**
    * Goes on with a send for which the first attempt has failed or could not be

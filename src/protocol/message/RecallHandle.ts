@@ -29,7 +29,7 @@ export const encode = (handle: RecallHandle): string => {
 
 /** The parts of a recall handle, or `undefined` when it is none. */
 export const decode = (handle: string): RecallHandle | undefined => {
-  if (!base64Url.test(handle)) {
+  if (typeof handle !== "string" || !base64Url.test(handle)) {
     return undefined
   }
   const items = Buffer.from(handle, "base64url").toString("utf8").split(separator)
