@@ -293,6 +293,18 @@ describe("topics", () => {
       assert.strictEqual((yield* entries("2")).code, 0)
       refused(yield* entries("0", "9"), ResponseCode.SYSTEM_ERROR, "9@orders is not exist!")
     }).pipe(live))
+
+  it.effect("have queues once they are looked through for a time, but not once they are asked where they end", () =>
+    Effect.gen(function*() {
+      const { client } = yield* setup()
+      yield* stored(client, "orders", "x")
+      const queue = { topic: "orders", queueId: "1" }
+      const entries = ask(client, RequestCode.QUERY_CONSUME_QUEUE, { ...queue, index: "0", count: "10" })
+      yield* ask(client, RequestCode.GET_MAX_OFFSET, queue)
+      refused(yield* entries, ResponseCode.SYSTEM_ERROR, "1@orders is not exist!")
+      yield* ask(client, RequestCode.SEARCH_OFFSET_BY_TIMESTAMP, { ...queue, timestamp: "1000" })
+      assert.strictEqual((yield* entries).code, ResponseCode.SUCCESS)
+    }).pipe(live))
 })
 
 const groupConfig = (groupName: string, more: Partial<SubscriptionGroupConfig> = {}): SubscriptionGroupConfig => {

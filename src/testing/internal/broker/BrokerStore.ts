@@ -226,8 +226,8 @@ export class BrokerStore {
   }
 
   /**
-   * The queue, made when it is new: in RocketMQ a queue exists once it was read, or asked where it begins (but not once it
-   * was asked where it ends).
+   * The queue, made when it is new: in RocketMQ a queue exists once it was read, or asked where it begins or where a time
+   * is (but not once it was asked where it ends).
    */
   queue(topic: string, queueId: number): ConsumeQueue {
     let queues = this.queues.get(topic)
@@ -339,8 +339,8 @@ export class BrokerStore {
    * (`LOWER`) or before it (`UPPER`), as RocketMQ 5.3.3 `ConsumeQueue.getOffsetInQueueByTime` finds it.
    */
   offsetByTime(topic: string, queueId: number, timestamp: number, boundary: "LOWER" | "UPPER"): number {
-    const queue = this.findQueue(topic, queueId)
-    if (queue === undefined || queue.minOffset === queue.maxOffset) return 0
+    const queue = this.queue(topic, queueId)
+    if (queue.minOffset === queue.maxOffset) return 0
     const time = (offset: number) => this.log.storeTimestamp(queue.position(offset))
     if (time(queue.maxOffset - 1) < timestamp) return boundary === "LOWER" ? queue.maxOffset : queue.maxOffset - 1
     if (time(queue.minOffset) > timestamp) return boundary === "LOWER" ? queue.minOffset : 0
