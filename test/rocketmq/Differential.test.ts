@@ -19,7 +19,7 @@ import {
   notServed
 } from "../differential/KnownDifferences.ts"
 import type { Addresses, Sides } from "../differential/Sides.ts"
-import { embeddedOptions, realSettings } from "../differential/Sides.ts"
+import { embeddedOptions, realFlags, realSettings } from "../differential/Sides.ts"
 import { Wire } from "../differential/Wire.ts"
 import * as Cluster from "./harness/Cluster.ts"
 
@@ -50,7 +50,7 @@ const ask = async (address: string, code: number): Promise<boolean> => {
 
 layer(
   Layer.merge(
-    Cluster.layer("5.5.0", realSettings),
+    Cluster.layer("5.5.0", realSettings, realFlags),
     Layer.orDie(EmbeddedRocketMQ.layerTcp(embeddedOptions))
   ),
   { timeout: 180_000, excludeTestServices: true }

@@ -15,16 +15,17 @@ export class Cluster extends Context.Service<Cluster, {
   readonly broker: Server
 }>()("effect-rocketmq/test/Cluster") {}
 
-/** A name server and a broker of one release; `settings` are the broker's. */
+/** A name server and a broker of one release; `settings`, and `flags` of the JVM, are the broker's. */
 export const layer = (
   version: RocketmqVersion,
-  settings?: Broker.BrokerOptions["settings"]
+  settings: NonNullable<Broker.BrokerOptions["settings"]> = {},
+  flags: NonNullable<Broker.BrokerOptions["flags"]> = []
 ): Layer.Layer<Cluster, HarnessError> =>
   Layer.effect(
     Cluster,
     Effect.gen(function*() {
       const nameServer = yield* NameServer.make({ version })
-      const broker = yield* Broker.make({ version, nameServer, ...(settings === undefined ? {} : { settings }) })
+      const broker = yield* Broker.make({ version, nameServer, settings, flags })
       return { nameServer, broker }
     })
   )
