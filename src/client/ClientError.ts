@@ -509,14 +509,17 @@ export interface SendAttempt {
   readonly error: ApiError
 }
 
-/** Attempts that a message tells of, first ones and last ones: a send that goes round for long has hundreds. */
+/** Attempts that an error keeps, first ones and last ones each: a send that goes round for long has thousands. */
+export const keptAttempts = 8
+
+/** Attempts that a message tells of, first ones and last ones each. */
 const maxTold = 3
 
 /** No attempt of a send was acknowledged. */
 export class SendFailed extends Schema.TaggedError<SendFailed>("effect-rocketmq/client/SendFailed")("SendFailed", {
   topic: Schema.String,
   messageId: Schema.optional(Schema.String),
-  /** In their order. */
+  /** In their order; of more than 16 the first 8 and the last 8. */
   attempts: Schema.Array(Schema.Struct({
     brokerName: Schema.String,
     address: Schema.String,
@@ -524,6 +527,8 @@ export class SendFailed extends Schema.TaggedError<SendFailed>("effect-rocketmq/
     millis: Schema.Number,
     error: ApiError
   })),
+  /** How many there were. */
+  attemptCount: Schema.Int,
   /** The least certain one of all attempts. */
   outcome: Outcome,
   /** Why there was no further attempt. */
@@ -535,7 +540,7 @@ export class SendFailed extends Schema.TaggedError<SendFailed>("effect-rocketmq/
   override get message(): string {
     const told = ({ address, brokerName, error, millis, queueId }: SendAttempt) =>
       `queue ${queueId} of ${brokerName} (${address}), ${millis} ms: ${summary(error)}`
-    const left = this.attempts.length - 2 * maxTold
+    const left = this.attemptCount - 2 * maxTold
     const tries = left <= 0
       ? this.attempts.map(told).join("; ")
       : [

@@ -215,7 +215,7 @@ export interface Service {
    * `NameServersFailed`, `DeadlineExceeded`; with `AccessDenied` or `Refused` when
    * a broker says what any other would say as well, `Failed` when this client
    * cannot send it, `MalformedResponse` when the acknowledgement cannot be read;
-   * and with `SendFailed`, which has all attempts, otherwise.
+   * and with `SendFailed`, which has the attempts, otherwise.
    */
   readonly send: (message: Message, options?: SendOptions) => Effect.Effect<SendResult, ClientError>
   /**

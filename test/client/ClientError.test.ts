@@ -207,6 +207,7 @@ const reasons: ReadonlyArray<readonly [Reason, Reason["outcome"], boolean, Reado
         { brokerName: "a", address, queueId: 1, millis: 5, error: refusedConnection },
         { brokerName: "b", address: "b:1", queueId: 2, millis: 3_000, error: timeout }
       ],
+      attemptCount: 2,
       outcome: "Unknown",
       detail: "and its time is up"
     }),
@@ -229,13 +230,14 @@ const reasons: ReadonlyArray<readonly [Reason, Reason["outcome"], boolean, Reado
         millis: index,
         error: refusedConnection
       })),
+      attemptCount: 120,
       outcome: "NotSent",
       detail: "and its time is up"
     }),
     "NotSent",
     true,
     [
-      `queue 2 of a (${address}), 2 ms: ECONNREFUSED; 94 more; queue 97 of a (${address}), 97 ms`,
+      `queue 2 of a (${address}), 2 ms: ECONNREFUSED; 114 more; queue 97 of a (${address}), 97 ms`,
       `queue 99 of a (${address}), 99 ms`
     ]
   ],

@@ -32,6 +32,7 @@ import {
   clientError,
   DeadlineExceeded,
   fromApiError,
+  keptAttempts,
   MalformedResponse,
   NoQueue,
   SendFailed,
@@ -208,6 +209,9 @@ const sameQueues = (left: WriteRoute, right: WriteRoute): boolean =>
     return queue.brokerName === other.brokerName && queue.queueId === other.queueId
   })
 
+const isSameTarget = (left: WriteTarget, right: WriteTarget): boolean =>
+  left.queueId === right.queueId && left.brokerName === right.brokerName && left.address === right.address
+
 /** Why there is no further attempt. */
 interface Verdict {
   readonly detail: string
@@ -258,7 +262,9 @@ export class SendCall extends Effectable.Class<void> {
   attempts = 0
   /** Attempts that failed in a way that counts against the retries. */
   counted = 0
+  /** The first ones and the last ones. */
   failures: ReadonlyArray<SendAttempt> = noAttempts
+  /** Where it has been, each queue once, the last one last. */
   tried: ReadonlyArray<WriteTarget> = noTargets
   /** The route that was last gone by. */
   route: WriteRoute | undefined = undefined
@@ -780,14 +786,18 @@ export class Sender {
     const now = this.exactNow()
     const target = call.target!
     call.target = undefined
-    call.failures = [...call.failures, {
-      brokerName: target.brokerName,
-      address: target.address,
-      queueId: target.queueId,
-      millis: Math.round(now - call.attemptAt),
-      error: failure
-    }]
-    call.tried = [...call.tried, target]
+    const { failures } = call
+    call.failures = [
+      ...(failures.length < 2 * keptAttempts ? failures : failures.toSpliced(keptAttempts, 1)),
+      {
+        brokerName: target.brokerName,
+        address: target.address,
+        queueId: target.queueId,
+        millis: Math.round(now - call.attemptAt),
+        error: failure
+      }
+    ]
+    call.tried = [...call.tried.filter((one) => !isSameTarget(one, target)), target]
     call.outcome = worst(call.outcome, failure.outcome)
     if (isBrokersFault(failure)) target.health.failed(now, call.attemptAt)
     else target.health.undecided()
@@ -836,6 +846,7 @@ export class Sender {
           topic: call.state.topic,
           messageId: call.outgoing.messageId,
           attempts: call.failures,
+          attemptCount: call.attempts,
           outcome: call.outcome,
           detail: verdict.detail
         })

@@ -260,6 +260,29 @@ describe("a message that is not answered", () => {
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })
 
+describe("a send that goes round for long", () => {
+  it.effect("fails with its first and its last attempts, and says how many there were", () =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      const refuses = (): ReturnType<typeof answer> => {
+        told.push(`busy ${told.length}`)
+        return answer(2, told.at(-1))
+      }
+      const { producer } = yield* pair({ retries: 1_000 }, { a: refuses, b: refuses })
+      const fiber = yield* start(reasonOf(producer.send(message, { timeout: "1 minute" })))
+      yield* pass("1 minute")
+      const reason = yield* Fiber.join(fiber)
+      assert(reason._tag === "SendFailed")
+      assert.isAbove(told.length, 100)
+      assert.strictEqual(reason.attemptCount, told.length)
+      assert.deepStrictEqual(
+        reason.attempts.map(({ error }) => error._tag === "BrokerError" ? error.remark : error._tag),
+        [...told.slice(0, 8), ...told.slice(-8)]
+      )
+      assert.include(reason.message, `${told.length - 6} more`)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+})
+
 describe("atMostOnce", () => {
   it.effect("does not repeat a message that a broker may have stored", () =>
     Effect.gen(function*() {
