@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import * as MemoryTransport from "../../../src/remoting/MemoryTransport.ts"
 import { pass, start } from "../../remoting/support.ts"
 import type { Behaviour } from "./support.ts"
@@ -168,5 +169,22 @@ describe("a message that is given up", () => {
       assert.strictEqual(stats.interrupted, 1)
       assert.strictEqual(stats.inFlight, 0)
       assert.strictEqual((yield* remoting.stats).inFlight, 0)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("leaves nothing in flight, however far it has come", () =>
+    Effect.gen(function*() {
+      const { producer } = yield* single({})
+      // Its fiber gives way at each step, and of a topic that nobody has asked for the route is not known.
+      const send = (topic: string) =>
+        Effect.provideService(producer.send({ topic, body: "x" }), Scheduler.MaxOpsBeforeYield, 3)
+      const counts: Array<number> = []
+      for (let steps = 0; steps < 40; steps++) {
+        const fiber = yield* Effect.forkChild(send(`topic-${steps}`), { startImmediately: true })
+        for (let left = steps; left > 0; left--) yield* Effect.yieldNow
+        yield* Fiber.interrupt(fiber)
+        counts.push((yield* producer.stats).inFlight)
+      }
+      assert.deepStrictEqual(counts, counts.map(() => 0))
+      assert.isAbove((yield* producer.stats).interrupted, 0)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 })

@@ -101,7 +101,8 @@ const play = (plan: typeof Plan.Type) =>
     const sends = yield* Effect.forEach(plan.sends, (send, index) =>
       Effect.forkChild(
         Effect.gen(function*() {
-          const startedAt = yield* Clock.currentTimeMillis
+          // Differences of milliseconds, which are no whole numbers, are rounded.
+          const startedAt = yield* Clock.monotonicTimeNanos
           const options: SendOptions = { delivery: send.delivery, timeout: send.timeout }
           const exit = yield* Effect.exit(
             producer.send(
@@ -109,7 +110,7 @@ const play = (plan: typeof Plan.Type) =>
               options
             )
           )
-          return { send, exit, millis: (yield* Clock.currentTimeMillis) - startedAt }
+          return { send, exit, millis: Number((yield* Clock.monotonicTimeNanos) - startedAt) / 1_000_000 }
         }),
         { startImmediately: true }
       ))
