@@ -1,6 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, onTestFinished } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -14,12 +13,11 @@ import { route } from "./support.ts"
 
 describe("UniqKeys", () => {
   const prefix = MessageId.uniqKeyPrefix(Uint8Array.of(10, 0, 0, 1), 0x1234, 0x89abcdef)
-  const utc = DateTime.zoneMakeOffset(0)
 
   it("are those of the protocol", () => {
-    const keys = new UniqKeys.UniqKeys(prefix, utc, 0xfffe)
+    const keys = new UniqKeys.UniqKeys(prefix, 0xfffe)
     const now = Date.UTC(2023, 10, 14, 22, 13, 20)
-    const millisSinceMonth = now - Date.UTC(2023, 10, 1)
+    const millisSinceMonth = now - new Date(2023, 10, 1).getTime()
     const expected = (counter: number) =>
       MessageId.uniqKey({
         ip: Uint8Array.of(10, 0, 0, 1),
@@ -36,7 +34,13 @@ describe("UniqKeys", () => {
   })
 
   it("count from the beginning of each month, in local time", () => {
-    const keys = new UniqKeys.UniqKeys(prefix, DateTime.zoneMakeOffset(8 * 3_600_000), 0)
+    const { TZ } = process.env
+    process.env.TZ = "Asia/Shanghai"
+    onTestFinished(() => {
+      if (TZ === undefined) delete process.env.TZ
+      else process.env.TZ = TZ
+    })
+    const keys = new UniqKeys.UniqKeys(prefix, 0)
     const newYear = Date.UTC(2023, 11, 31, 16)
     const millis = (key: string) => MessageId.parseUniqKey(key)!.millisSinceMonth
     assert.strictEqual(millis(keys.next(newYear - 1)), 31 * 86_400_000 - 1)
