@@ -46,7 +46,7 @@ export interface Service {
 /** The client's identity. */
 export class MqClient extends Context.Service<MqClient, Service>()("effect-rocketmq/client/MqClient") {}
 
-/** Who the client is. */
+/** Who the client is. What is empty, as variables of the environment may be, is not given. */
 export interface IdentityOptions {
   /** The whole id, instead of its parts. No two clients of a group may have the same. */
   readonly clientId?: string | undefined
@@ -114,16 +114,19 @@ const localAddress = (): string => {
 
 const hex = Effect.map(Random.next, (random) => Math.floor(random * 0x1_0000_0000).toString(16).padStart(8, "0"))
 
+const given = (text: string | undefined): string | undefined => text === "" ? undefined : text
+
 /** An identity. */
 export const make = Effect.fnUntraced(function*(
   options: IdentityOptions & Pick<NameServers.NameServersOptions, "nameServers"> = {}
 ): Effect.fn.Return<Service> {
-  const ip = options.clientIp ?? localAddress()
-  const instanceName = options.instanceName ?? `${yield* hex}${yield* hex}`
-  const unit = options.unitName === undefined || options.unitName === "" ? "" : `@${options.unitName}`
+  const ip = given(options.clientIp) ?? localAddress()
+  // Java makes `ip@` of an empty name, which is one id for all clients of a machine.
+  const instanceName = given(options.instanceName) ?? `${yield* hex}${yield* hex}`
+  const unit = given(options.unitName) === undefined ? "" : `@${options.unitName}`
   const namespace = options.namespace ?? NameServers.instanceOf(options.nameServers ?? [])
   return {
-    clientId: options.clientId ?? `${ip}@${instanceName}${unit}`,
+    clientId: given(options.clientId) ?? `${ip}@${instanceName}${unit}`,
     ip,
     namespace,
     namespaceV2: options.namespaceV2,

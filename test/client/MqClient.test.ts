@@ -41,6 +41,14 @@ describe("a client's id", () => {
       assert.strictEqual((yield* MqClient.make({ ...parts, clientId: "whole" })).clientId, "whole")
     }))
 
+  it.effect("has the defaults where its parts are empty", () =>
+    Effect.gen(function*() {
+      const make = MqClient.make({ clientIp: "", clientId: "", instanceName: "", unitName: "" })
+      const [one, other] = [yield* make, yield* make]
+      assert.match(one.clientId, /^[0-9a-f.:]+@[0-9a-f]{16}$/)
+      assert.notStrictEqual(one.clientId, other.clientId)
+    }))
+
   it.effect("has an address of this machine where none is given", () =>
     Effect.gen(function*() {
       const { clientId, ip } = yield* MqClient.make()
