@@ -330,16 +330,23 @@ export class DecodeFailed extends Schema.TaggedError<DecodeFailed>("effect-rocke
 /** No name server is known. */
 export class NoNameServers extends Schema.TaggedError<NoNameServers>("effect-rocketmq/client/NoNameServers")(
   "NoNameServers",
-  { detail: Schema.String, cause: Schema.optional(Schema.Defect()) }
+  {
+    detail: Schema.String,
+    /** The URL that they were asked for at, without user and password; `undefined`: none is set, either. */
+    addressServer: Schema.optional(Schema.String),
+    cause: Schema.optional(Schema.Defect())
+  }
 ) {
   override get message(): string {
-    return say(this, `no name server is known: ${this.detail}`, "set nameServers or ROCKETMQ_NAMESRV_ADDR")
+    const todo = this.isRetryable ? undefined : "set nameServers or ROCKETMQ_NAMESRV_ADDR"
+    return say(this, `no name server is known: ${this.detail}`, todo)
   }
   get outcome(): Outcome {
     return "NotSent"
   }
+  /** An address server may do better another time. */
   get isRetryable(): boolean {
-    return true
+    return this.addressServer !== undefined
   }
 }
 

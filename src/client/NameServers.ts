@@ -76,10 +76,11 @@ export interface NameServersOptions {
   /**
    * Where to ask for the addresses, at the start and every two minutes; counts
    * when there are no `nameServers`. A URL, or the parts that RocketMQ makes it
-   * from: `http://<domain>:8080/rocketmq/<subgroup>`. Default: none.
+   * from: `http://<domain>:8080/rocketmq/<subgroup>`. A user and password in it
+   * go along as Basic authentication, and are in no error and no log. Default: none.
    */
   readonly addressServer?: string | AddressServer | undefined
-  /** How to ask the address server. Default: the platform's `fetch`. */
+  /** How to ask the address server; it gets the URL as it was given. Default: the platform's `fetch`. */
   readonly fetch?: FetchText | undefined
   /** How often the address server is asked. Default: 2 minutes. */
   readonly addressServerInterval?: Duration.Input | undefined
@@ -99,7 +100,7 @@ const split = (list: string | ReadonlyArray<string>): ReadonlyArray<string> =>
 
 /** The addresses of a list, each once. They are not checked: a request to one that is none fails with `InvalidAddress`. */
 export const parseAddresses = (list: string | ReadonlyArray<string>): ReadonlyArray<Address> => [
-  ...new Set(split(list).map((one) => one.replace(/^\w+:\/\//, "").replace(/\/.*$/, "")))
+  ...new Set(split(list).map((one) => one.replace(/^\w+:\/\//, "").replace(/\/.*$/, "").replace(/^.*@/, "")))
 ]
 
 /** The namespace that the list's endpoint of an instance (`http://MQ_INST_….host:port`) stands for, if it is one. */
@@ -113,16 +114,29 @@ export const instanceOf = (list: string | ReadonlyArray<string>): string | undef
 
 const urlOf = (server: string | AddressServer): string => {
   if (typeof server === "string") return server
-  const host = server.domain.includes(":") ? server.domain : `${server.domain}:8080`
+  const host = /:[^@]*$/.test(server.domain) ? server.domain : `${server.domain}:8080`
   const unit = server.unitName === undefined || server.unitName === "" ? "" : `-${server.unitName}?nofix=1`
   return `http://${host}/rocketmq/${server.subgroup ?? "nsaddr"}${unit}`
+}
+
+/** A URL without user and password, for others to see. In one that is none, all up to the last @ may be both. */
+const shown = (url: string): string =>
+  URL.canParse(url) ? url.replace(/^(\w[\w+.-]*:\/\/)[^/?#\\]*@/, "$1") : url.replace(/^(\w[\w+.-]*:\/\/)?.*@/s, "$1")
+
+/** `fetch` takes no URL with user and password. */
+const authorization = (url: string): Record<string, string> => {
+  if (!URL.canParse(url)) return {}
+  const { password, username } = new URL(url)
+  if (username === "" && password === "") return {}
+  const both = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return { authorization: `Basic ${Buffer.from(both).toString("base64")}` }
 }
 
 /** The platform's own client: this layer opens no sockets. */
 const platformFetch: FetchText = (url) =>
   Effect.tryPromise({
     try: async (signal): Promise<FetchedText> => {
-      const response = await fetch(url, { signal })
+      const response = await fetch(shown(url), { signal, headers: authorization(url) })
       return { status: response.status, body: await response.text() }
     },
     catch: (cause) => cause
@@ -155,6 +169,11 @@ export const make = Effect.fnUntraced(function*(
   const avoidMillis = Duration.toMillis(options.avoidFor ?? "30 seconds")
   const fetchText = options.fetch ?? platformFetch
   const url = options.addressServer === undefined ? undefined : urlOf(options.addressServer)
+  const addressServer = url === undefined ? undefined : shown(url)
+  /** What stands before the host, and is for the address server alone. */
+  const secret = url === undefined || url === addressServer
+    ? undefined
+    : url.slice(0, url.lastIndexOf("@") + 1).replace(/^\w[\w+.-]*:\/\//, "")
   /** Monotonic milliseconds. */
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
@@ -194,9 +213,11 @@ export const make = Effect.fnUntraced(function*(
       }),
       Effect.catchCause((cause) => {
         const error = Cause.squash(cause)
-        return Effect.fail(
-          clientError(new NoNameServers({ detail: `${from} did not name any: ${describe(error)}`, cause: error }))
-        )
+        const why = describe(error)
+        const detail = `${addressServer} did not name any: ${secret === undefined ? why : why.replaceAll(secret, "")}`
+        // Nobody knows what else of the URL is in an error of the app's own `fetch`.
+        const origin = secret === undefined || options.fetch === undefined ? { cause: error } : {}
+        return Effect.fail(clientError(new NoNameServers({ detail, addressServer, ...origin })))
       })
     )
 
@@ -217,7 +238,12 @@ export const make = Effect.fnUntraced(function*(
       duration: Duration.millis(timeoutMillis),
       orElse: () =>
         Effect.fail(
-          clientError(new NoNameServers({ detail: `${url} did not answer within ${Math.round(timeoutMillis)} ms` }))
+          clientError(
+            new NoNameServers({
+              detail: `${addressServer} did not answer within ${Math.round(timeoutMillis)} ms`,
+              addressServer
+            })
+          )
         )
     })
   }

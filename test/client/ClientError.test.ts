@@ -173,7 +173,13 @@ const reasons: ReadonlyArray<readonly [Reason, Reason["outcome"], boolean, Reado
     false,
     ["message M", "topic T", "no number"]
   ],
-  [new Errors.NoNameServers({ detail: "none set" }), "NotSent", true, ["none set", "ROCKETMQ_NAMESRV_ADDR"]],
+  [new Errors.NoNameServers({ detail: "none set" }), "NotSent", false, ["none set", "ROCKETMQ_NAMESRV_ADDR"]],
+  [
+    new Errors.NoNameServers({ detail: "http://a did not answer", addressServer: "http://a" }),
+    "NotSent",
+    true,
+    ["http://a did not answer", "it can be sent again"]
+  ],
   [
     new Errors.NameServersFailed({
       detail: "where topic T is",

@@ -3,11 +3,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import { createServer } from "node:http"
-import type { Server } from "node:http"
+import type { IncomingMessage, Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import { inspect } from "node:util"
+import type { ClientError } from "../../src/client/ClientError.ts"
 import { brokerError } from "../../src/client/ClientError.ts"
 import * as NameServers from "../../src/client/NameServers.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
@@ -51,6 +54,19 @@ const using = (options: NameServers.NameServersOptions, how?: NameServers.UseOpt
     return { names, ask, given }
   })
 
+/** A web server that answers what it is told to, and its port. */
+const httpServer = (answer: (request: IncomingMessage) => string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<Server>((resume) => {
+        const server = createServer((request, response) => response.end(answer(request)))
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.sync(() => server.close())
+    ),
+    (server) => (server.address() as AddressInfo).port
+  )
+
 const code = (number: number, remark?: string) => () =>
   Effect.succeed(remark === undefined ? { code: number } : { code: number, remark })
 
@@ -68,6 +84,10 @@ describe("a list of name servers", () => {
     assert.strictEqual(NameServers.instanceOf("MQ_INST_1_b.example.com:80"), "MQ_INST_1_b")
     assert.isUndefined(NameServers.instanceOf("http://names.example.com:8080"))
     assert.deepStrictEqual(NameServers.parseAddresses("[::1]:9876"), ["[::1]:9876"])
+  })
+
+  it("says nothing of users and passwords", () => {
+    assert.deepStrictEqual(NameServers.parseAddresses("http://bob:s3cret@a:1/;bob@b:2"), ["a:1", "b:2"])
   })
 })
 
@@ -412,21 +432,61 @@ describe("an address server", () => {
       assert.strictEqual(urls.length, 1)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  for (
+    const [what, server] of [
+      ["a URL", "http://bob:s3cr%40t@names.example/list"],
+      ["a URL that is none", "http://bob:s3cr/s3cr@t@names.example/list"],
+      ["parts", { domain: "bob:s3cr@names.example" }]
+    ] as const
+  ) {
+    it.effect(`whose user and password are in ${what} has them in no error and no log`, () =>
+      Effect.gen(function*() {
+        let answer: (url: string) => Effect.Effect<NameServers.FetchedText, unknown> = () => Effect.never
+        const lines: Array<string> = []
+        const logger = Logger.make(({ cause, message }) => lines.push(inspect([message, cause], { depth: 9 })))
+        const errors: Array<ClientError> = []
+        const urls: Array<string> = []
+        yield* Effect.gen(function*() {
+          const { ask } = yield* using({
+            addressServer: server,
+            fetch: (url) => Effect.suspend(() => (urls.push(url), answer(url)))
+          })
+          const fiber = yield* start(Effect.flip(ask))
+          yield* pass("3 seconds")
+          errors.push(yield* Fiber.join(fiber))
+          answer = (url) => Effect.fail(Object.assign(new Error(`cannot get ${url}`), { url }))
+          errors.push(yield* Effect.flip(ask))
+          yield* pass("4 minutes")
+        }).pipe(Effect.provide(Logger.layer([logger])))
+        assert.include(urls[0], "bob:s3cr")
+        assert.isAbove(lines.length, 0)
+        for (const text of [...lines, ...errors.flatMap((error) => [error.message, inspect(error, { depth: 9 })])]) {
+          assert.notMatch(text, /bob|s3cr/)
+        }
+        for (const { message, reason } of errors) {
+          assert(reason._tag === "NoNameServers")
+          assert.include(message, "http://names.example")
+          assert.isTrue(reason.isRetryable)
+        }
+      }).pipe(Effect.provide(MemoryTransport.layer)))
+  }
+
+  it.live("gets user and password of its URL as Basic authentication from the platform's own fetch", () =>
+    Effect.gen(function*() {
+      const seen: Array<string | undefined> = []
+      const port = yield* httpServer(({ headers }) => {
+        seen.push(headers.authorization)
+        return "10.0.0.1:1"
+      })
+      const names = yield* NameServers.make({ addressServer: `http://bob:s3cr%40t@127.0.0.1:${port}/list` })
+      assert.strictEqual(yield* names.use((address) => Effect.succeed(address)), "10.0.0.1:1")
+      assert.strictEqual(seen[0], `Basic ${Buffer.from("bob:s3cr@t").toString("base64")}`)
+    }))
+
   it.live("is asked with the platform's own fetch, where none is given", () =>
     Effect.gen(function*() {
-      const url = yield* Effect.acquireRelease(
-        Effect.callback<{ readonly server: Server; readonly url: string }>((resume) => {
-          const server = createServer((request, response) => {
-            response.end(request.url === "/rocketmq/nsaddr" ? "10.0.0.1:1;10.0.0.1:2\n" : "")
-          })
-          server.listen(0, "127.0.0.1", () => {
-            const { port } = server.address() as AddressInfo
-            resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}/rocketmq/nsaddr` }))
-          })
-        }),
-        ({ server }) => Effect.sync(() => server.close())
-      )
-      const names = yield* NameServers.make({ addressServer: url.url })
+      const port = yield* httpServer(({ url }) => url === "/rocketmq/nsaddr" ? "10.0.0.1:1;10.0.0.1:2\n" : "")
+      const names = yield* NameServers.make({ addressServer: `http://127.0.0.1:${port}/rocketmq/nsaddr` })
       const asked = yield* names.use((address) => Effect.succeed(address))
       assert.include(["10.0.0.1:1", "10.0.0.1:2"], asked)
       assert.deepStrictEqual(names.addresses(), ["10.0.0.1:1", "10.0.0.1:2"])
