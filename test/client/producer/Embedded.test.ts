@@ -151,6 +151,34 @@ describe("a transaction", () => {
       }
     })))
   })
+
+  it.effect("is asked about through a proxy that started later once that one has passed on another of the group", () =>
+    Effect.gen(function*() {
+      const { producer, rocketmq } = yield* services
+      const undecided = producer.sendInTransaction({ topic: "orders", body: "x" }, () => Effect.succeed("Unknown"))
+      const stored = () => rocketmq.messages("orders").length
+      yield* undecided
+      // No proxy lives for the 20 seconds after which it tells brokers of groups with transactions.
+      for (let round = 0; round < 5; round++) {
+        for (const proxy of rocketmq.proxies) {
+          const restarting = yield* start(proxy.restart({ graceful: false, downTime: "1 second" }))
+          yield* pass("9 seconds")
+          yield* Fiber.join(restarting)
+        }
+      }
+      yield* pass("2 minutes")
+      // Nor have those that live longer heard of this group's: a heartbeat does not say that it has any.
+      assert.strictEqual(stored(), 0)
+      yield* undecided
+      yield* pass("2 minutes")
+      assert.strictEqual(stored(), 2)
+    }).pipe(
+      Effect.provide(TestRocketMQ.layerWith({
+        topics: [{ name: "orders", messageType: "TRANSACTION" }],
+        proxies: 2,
+        producer: { checkTransaction: () => Effect.succeed("Commit") }
+      }))
+    ))
 })
 
 describe("a delayed message", () => {
