@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as PubSub from "effect/PubSub"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TopicRouteData } from "../protocol/body/TopicRouteData.ts"
@@ -79,7 +80,11 @@ export interface GetOptions {
   readonly create?: boolean | undefined
   /** How many queues a topic that is created gets on a broker, at most. Default: 4. */
   readonly defaultTopicQueueNums?: number | undefined
-  /** Default: that of the name servers, 3 seconds; twice that where a topic is to be created. */
+  /**
+   * Within it name servers that fail are asked again, after pauses of up to a
+   * second, by {@link Service.get}. Default: they are asked once, within their
+   * own timeout of 3 seconds; twice that where a topic is to be created.
+   */
   readonly timeout?: Duration.Input | undefined
 }
 
@@ -90,8 +95,9 @@ export interface Service {
   /**
    * The route that is known, or the one that the name servers give now; all who
    * ask for one topic at a time share one request. Fails with `TopicNotFound`,
-   * `RouteInvalid`, `NoNameServers`, `NameServersFailed`, `AccessDenied` or
-   * `DeadlineExceeded`.
+   * `RouteInvalid`, `NoNameServers`, `NameServersFailed`, `AccessDenied` or,
+   * where there is a timeout, `DeadlineExceeded`, whose cause is what the name
+   * servers failed with last.
    */
   readonly get: (topic: string, options?: GetOptions) => Effect.Effect<TopicRoute, ClientError>
   /** Asks the name servers now. When that fails, the known route stays. */
@@ -134,6 +140,22 @@ export interface TopicRoutesOptions {
   /** How long `refreshSoon` lets pass between two requests for one topic. Default: 1 second. */
   readonly refreshSpacing?: Duration.Input | undefined
 }
+
+/** Those who ask for one topic until there is an answer: one fiber does for all of them. */
+interface Round {
+  /** How many they are. */
+  waiting: number
+  /** What the name servers failed with last. */
+  error: ClientError
+}
+
+/** The pause before name servers that failed are asked again: at first so long, then twice as long each time. */
+const firstPauseMillis = 20
+const maxPauseMillis = 1_000
+
+/** Whether name servers may do better in a moment. */
+const mayPass = ({ isRetryable, reason }: ClientError): boolean =>
+  isRetryable && (reason._tag === "NameServersFailed" || reason._tag === "NoNameServers")
 
 /** What is known of one topic. */
 interface Entry {
@@ -213,6 +235,7 @@ export const make = Effect.fnUntraced(function*(
   const api = yield* MqClientApi
   const client = yield* RemotingClient
   const clock = yield* Clock.Clock
+  const random = yield* Random.Random
   const fork = yield* Effect.flatMap(Effect.scope, makeFork)
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   const unusedMillis = Duration.toMillis(options.unusedFor ?? "1 hour")
@@ -223,6 +246,7 @@ export const make = Effect.fnUntraced(function*(
   /** Topics that do not exist, and until when that is believed. */
   const missing = new Map<string, { readonly until: number; readonly error: ClientError }>()
   const flights = new SingleFlight<string, TopicRoute>(fork)
+  const rounds = new Map<string, Round>()
   const preparations = new Set<(addresses: ReadonlyArray<Address>) => Effect.Effect<unknown, unknown>>()
   const changes = yield* Effect.acquireRelease(PubSub.sliding<TopicRoute>(maxBehind), PubSub.shutdown)
   let order = 0
@@ -455,7 +479,8 @@ export const make = Effect.fnUntraced(function*(
   const within = (
     topic: string,
     timeout: Duration.Input | undefined,
-    looked: Effect.Effect<TopicRoute, ClientError>
+    looked: Effect.Effect<TopicRoute, ClientError>,
+    failure: () => ClientError | undefined = () => undefined
   ): Effect.Effect<TopicRoute, ClientError> =>
     timeout === undefined ? looked : Effect.timeoutOrElse(looked, {
       duration: timeout,
@@ -467,13 +492,19 @@ export const make = Effect.fnUntraced(function*(
               ? address
               : `${address} (${link.lastEvent.reason})`
           })
+          const last = failure()
+          const why = asked.length > 0
+            ? `; they are ${asked.join(", ")}`
+            : last?.reason._tag === "NoNameServers"
+            ? `; ${last.reason.detail}`
+            : ""
           return Effect.fail(
             clientError(
               new DeadlineExceeded({
-                detail: `no name server said where topic ${topic} is` +
-                  (asked.length === 0 ? "" : `; they are ${asked.join(", ")}`),
+                detail: `no name server said where topic ${topic} is${why}`,
                 timeoutMillis: Math.round(Duration.toMillis(timeout)),
-                outcome: "NotSent"
+                outcome: "NotSent",
+                ...(last === undefined ? {} : { cause: last })
               })
             )
           )
@@ -487,13 +518,55 @@ export const make = Effect.fnUntraced(function*(
     return entry.route
   }
 
-  const get: Service["get"] = (topic, how) =>
-    Effect.suspend(() => {
+  /** Looks up, and while the name servers fail again and again. Returns what they failed with last, too. */
+  const persist = (
+    topic: string,
+    queues: number | undefined,
+    look: Effect.Effect<TopicRoute, ClientError>
+  ): readonly [Effect.Effect<TopicRoute, ClientError>, () => ClientError | undefined] => {
+    // No topic has a blank in its name.
+    const key = `again ${queues ?? ""} ${topic}`
+    let joined: Round | undefined
+    const again = (round: Round, pause: number): Effect.Effect<TopicRoute, ClientError> =>
+      Effect.delay(
+        Effect.suspend(() => round.waiting > 0 ? look : Effect.fail(round.error)),
+        pause * (0.5 + 0.5 * random.nextDoubleUnsafe())
+      ).pipe(
+        Effect.catch((error) => {
+          if (round.waiting === 0 || !mayPass(error)) return Effect.fail(error)
+          round.error = error
+          return again(round, Math.min(2 * pause, maxPauseMillis))
+        })
+      )
+    const join = (error: ClientError) =>
+      Effect.suspend(() => {
+        const round = rounds.get(key) ?? { waiting: 0, error }
+        joined = round
+        rounds.set(key, round)
+        round.waiting++
+        return Effect.ensuring(
+          flights.run(key, Effect.ensuring(again(round, firstPauseMillis), Effect.sync(() => rounds.delete(key)))),
+          Effect.sync(() => void round.waiting--)
+        )
+      })
+    return [
+      Effect.catch(look, (error) => mayPass(error) ? join(error) : Effect.fail(error)),
+      () => joined?.error
+    ]
+  }
+
+  const get: Service["get"] = (topic, how) => {
+    const queues = how?.create === true ? queuesOf(topic, how) : undefined
+    const look = Effect.suspend(() => {
       const known = getUnsafe(topic)
       // Whoever does not create topics has no use for one that does not exist.
-      if (known !== undefined && (!known.autoCreated || how?.create === true)) return Effect.succeed(known)
-      return within(topic, how?.timeout, lookUp(topic, how?.create === true ? queuesOf(topic, how) : undefined, false))
+      return known !== undefined && (!known.autoCreated || queues !== undefined)
+        ? Effect.succeed(known)
+        : lookUp(topic, queues, false)
     })
+    if (how?.timeout === undefined) return look
+    return Effect.suspend(() => within(topic, how.timeout, ...persist(topic, queues, look)))
+  }
 
   const refresh: Service["refresh"] = (topic, how) =>
     Effect.suspend(() => within(topic, how?.timeout, lookUp(topic, queuesOf(topic, how), true)))

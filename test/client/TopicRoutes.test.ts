@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import type { ClientError } from "../../src/client/ClientError.ts"
 import { Heartbeats } from "../../src/client/Heartbeats.ts"
 import type { TopicRoutesOptions } from "../../src/client/TopicRoutes.ts"
 import { TopicRoutes } from "../../src/client/TopicRoutes.ts"
@@ -257,6 +258,89 @@ describe("looking a route up", () => {
       const { message } = yield* Fiber.join(fiber)
       assert.include(message, "1000 ms were not enough")
       assert.include(message, `${names.address} (cannot connect to ${names.address}: connection refused`)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("is asked for again within the caller's timeout while name servers fail", () =>
+    Effect.gen(function*() {
+      const { names, routes } = yield* routing({ T: route({ a: "10.0.0.1:1" }) })
+      const net = yield* network
+      net.fault(names.address, "refuse")
+      const fiber = yield* start(routes.get("T", { timeout: "20 seconds" }))
+      yield* pass("15 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      net.fault(names.address, undefined)
+      yield* pass("5 seconds")
+      assert.isDefined(yield* Fiber.join(fiber))
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("is asked for again at once, then after pauses of up to a second, by one fiber for all who wait", () =>
+    Effect.gen(function*() {
+      const { names, routes } = yield* routing({ T: route({ a: "10.0.0.1:1" }) })
+      names.becomes(() => Effect.succeed({ code: ResponseCode.SYSTEM_BUSY }))
+      const fibers = yield* Effect.forEach(
+        Array.from({ length: 50 }),
+        (_, index) => start(routes.get("T", { timeout: `${10 + index} seconds` }))
+      )
+      yield* pass("9 seconds")
+      // Each has asked for itself at first.
+      const times = names.got.slice(49).map(({ at }) => at)
+      const pauses = times.slice(1).map((at, index) => at - times[index])
+      assert.isAtMost(pauses[0], 20)
+      assert.isAtLeast(Math.min(...pauses.slice(6)), 500)
+      assert.isAtMost(Math.max(...pauses), 1_000)
+      assert.isAbove(times.length, 12)
+      names.becomes(() => undefined)
+      yield* pass("1 seconds")
+      for (const fiber of fibers) assert.isDefined(yield* Fiber.join(fiber))
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("is not asked for again by anybody when nobody waits any more", () =>
+    Effect.gen(function*() {
+      const { names, routes } = yield* routing({})
+      names.becomes(() => Effect.succeed({ code: ResponseCode.SYSTEM_BUSY }))
+      const fiber = yield* start(Effect.flip(routes.get("T", { timeout: "2 seconds" })))
+      const other = yield* start(routes.get("T", { timeout: "Infinity" }))
+      yield* pass("2 seconds")
+      const { reason } = yield* Fiber.join(fiber)
+      assert(reason._tag === "DeadlineExceeded")
+      assert.strictEqual((reason.cause as ClientError).reason._tag, "NameServersFailed")
+      yield* Fiber.interrupt(other)
+      const { length } = names.got
+      yield* pass("10 seconds")
+      assert.strictEqual(names.got.length, length)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("is not waited for when a name server that comes back does not know it", () =>
+    Effect.gen(function*() {
+      const { names, routes } = yield* routing({})
+      names.becomes(() => Effect.succeed({ code: ResponseCode.SYSTEM_BUSY }))
+      const fiber = yield* start(Effect.flip(routes.get("T", { create: true, timeout: "Infinity" })))
+      yield* pass("5 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      names.becomes(() => undefined)
+      yield* pass("1 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "TopicNotFound")
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
+  it.effect("is asked for again while an address server fails, too, and not where there is none", () =>
+    Effect.gen(function*() {
+      const names = yield* nameServer(9, new Map([["T", route({ a: "10.0.0.1:1" })]]))
+      let answer = { status: 503, body: "" }
+      const context = yield* mqClient({
+        addressServer: "http://names.example/list",
+        fetch: () => Effect.sync(() => answer)
+      })
+      const routes = Context.get(context, TopicRoutes)
+      const late = yield* start(Effect.flip(routes.get("T", { timeout: "2 seconds" })))
+      const fiber = yield* start(routes.get("T", { timeout: "20 seconds" }))
+      yield* pass("10 seconds")
+      assert.include((yield* Fiber.join(late)).message, "it answered 503")
+      answer = { status: 200, body: names.address }
+      yield* pass("1 seconds")
+      assert.isDefined(yield* Fiber.join(fiber))
+      const none = Context.get(yield* mqClient({}), TopicRoutes)
+      const { reason } = yield* Effect.flip(none.get("T", { timeout: "20 seconds" }))
+      assert.strictEqual(reason._tag, "NoNameServers")
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
   it.effect("has three seconds where the caller says nothing, and tells of each name server", () =>

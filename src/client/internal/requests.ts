@@ -180,7 +180,8 @@ export const request = (
       const clusters = new Set([...route.brokers.values()].map((broker) => broker.cluster))
       for (const cluster of clusters) {
         if (host.routes.getUnsafe(replyTopic(cluster)) === undefined) {
-          yield* Effect.ignore(host.routes.get(replyTopic(cluster), { timeout: timeoutMillis }))
+          // Without a timeout: the request can do without it, so nobody is asked for it more than once.
+          yield* Effect.ignore(host.routes.get(replyTopic(cluster)))
         }
       }
     })

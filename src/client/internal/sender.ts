@@ -918,10 +918,14 @@ export class Sender {
       ? routes.get(wireName, options)
       : routes.refresh(wireName, options)
     // The time that was left is not what the caller gave.
-    return Effect.mapError(asked, (error) =>
-      error.reason._tag === "DeadlineExceeded"
-        ? clientError(new DeadlineExceeded({ ...error.reason, timeoutMillis: call.settings.timeoutMillis }))
-        : error)
+    return Effect.mapError(asked, (error) => {
+      if (error.reason._tag !== "DeadlineExceeded") return error
+      const { cause, detail, outcome } = error.reason
+      const { timeoutMillis } = call.settings
+      return clientError(
+        new DeadlineExceeded({ detail, timeoutMillis, outcome, ...(cause === undefined ? {} : { cause }) })
+      )
+    })
   }
 
   /**

@@ -1,10 +1,15 @@
 /** The producer with all its parts, on the embedded RocketMQ. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { ClientError } from "../../../src/client/ClientError.ts"
 import * as Message from "../../../src/client/Message.ts"
 import * as Producer from "../../../src/client/Producer.ts"
+import { RequestCode } from "../../../src/protocol/RequestCode.ts"
+import { ResponseCode } from "../../../src/protocol/ResponseCode.ts"
 import * as EmbeddedRocketMQ from "../../../src/testing/EmbeddedRocketMQ.ts"
+import * as Fault from "../../../src/testing/Fault.ts"
 import * as TestRocketMQ from "../../../src/testing/TestRocketMQ.ts"
 import { pass, start } from "../../remoting/support.ts"
 import { reasonOf } from "./support.ts"
@@ -21,6 +26,65 @@ const load = (producer: Producer.Service, everyMillis: number, count: number) =>
     }
     return yield* Effect.forEach(fibers, Fiber.join)
   })
+
+describe("a name server that answers nothing", () => {
+  /** It is a while before it says where anything is. */
+  const silence = Fault.refuse({ code: ResponseCode.SYSTEM_BUSY }, { codes: [RequestCode.GET_ROUTEINFO_BY_TOPIC] })
+
+  it.effect("is asked again as long as a send has time, in whatever form", () =>
+    Effect.gen(function*() {
+      const { producer, rocketmq } = yield* services
+      const [names] = rocketmq.nameServers
+      yield* names.inject(silence)
+      const forms: ReadonlyArray<Effect.Effect<unknown, ClientError>> = [
+        producer.send({ topic: "t1", body: "x" }, { timeout: "20 seconds" }),
+        producer.sendOneway({ topic: "t2", body: "x" }, { timeout: "20 seconds" }),
+        producer.sendBatch([{ topic: "t3", body: "x" }], { timeout: "20 seconds" }),
+        producer.sendInTransaction({ topic: "t4", body: "x" }, () => Effect.succeed("Commit"), {
+          timeout: "20 seconds"
+        }),
+        producer.request({ topic: "t5", body: "x" }, { timeout: "20 seconds" })
+      ]
+      const fibers = yield* Effect.forEach(forms, (form) => start(Effect.exit(form)))
+      yield* pass("15 seconds")
+      for (const fiber of fibers) assert.isUndefined(fiber.pollUnsafe())
+      yield* names.clearFaults
+      yield* pass("2 seconds")
+      for (const fiber of fibers.slice(0, 4)) assert.isTrue(Exit.isSuccess(yield* Fiber.join(fiber)))
+      for (const topic of ["t1", "t2", "t3", "t4", "t5"]) assert.strictEqual(rocketmq.messages(topic).length, 1, topic)
+    }).pipe(Effect.provide(TestRocketMQ.layer)))
+
+  it.effect("is asked again when its connection is refused, until it is back", () =>
+    Effect.gen(function*() {
+      const { producer, rocketmq } = yield* services
+      const [names] = rocketmq.nameServers
+      yield* names.stop
+      const fiber = yield* start(producer.send({ topic: "orders", body: "x" }, { timeout: "2 minutes" }))
+      yield* pass("10 seconds")
+      // Brokers tell it of themselves before it says anything of topics.
+      yield* names.inject(silence)
+      yield* names.start
+      yield* pass("40 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* names.clearFaults
+      yield* pass("2 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber)).status, "SendOk")
+    }).pipe(Effect.provide(TestRocketMQ.layer)))
+
+  it.effect("fails a send at its deadline, with what it failed with", () =>
+    Effect.gen(function*() {
+      const { producer, rocketmq } = yield* services
+      yield* rocketmq.nameServers[0].inject(silence)
+      const fiber = yield* start(reasonOf(producer.send({ topic: "orders", body: "x" }, { timeout: "5 seconds" })))
+      yield* pass("4999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* pass("1 millis")
+      const reason = yield* Fiber.join(fiber)
+      assert(reason._tag === "DeadlineExceeded")
+      assert.deepStrictEqual([reason.timeoutMillis, reason.outcome], [5_000, "NotSent"])
+      assert.strictEqual((reason.cause as ClientError).reason._tag, "NameServersFailed")
+    }).pipe(Effect.provide(TestRocketMQ.layer)))
+})
 
 describe("a topic that does not exist", () => {
   it.effect("is created with the first message, and has a route from then on", () =>
