@@ -180,6 +180,25 @@ describe("of several name servers", () => {
       assert.strictEqual(yield* ask, one.address)
     }).pipe(Effect.provide(MemoryTransport.layer)))
 
+  it.effect("one that failed comes after those that only know nothing, for 30 seconds", () =>
+    Effect.gen(function*() {
+      const unknown = code(ResponseCode.TOPIC_NOT_EXIST)
+      const answers = [unknown, unknown]
+      const one = yield* serving(1, () => answers[0]())
+      const two = yield* serving(2, () => answers[1]())
+      const { ask } = yield* using({ nameServers: [one.address, two.address] }, { elsewhere: () => true })
+      const order = Effect.map(Effect.flip(ask), ({ reason }) => {
+        assert(reason._tag === "NameServersFailed")
+        return reason.attempts.map(({ address }) => address)
+      })
+      const usual = yield* order
+      answers[usual[0] === one.address ? 0 : 1] = code(ResponseCode.SYSTEM_BUSY)
+      assert.deepStrictEqual(yield* order, usual)
+      assert.deepStrictEqual(yield* order, [usual[1], usual[0]])
+      yield* pass("30 seconds")
+      assert.deepStrictEqual(yield* order, usual)
+    }).pipe(Effect.provide(MemoryTransport.layer)))
+
   it.effect("one that serves has nearly all the time while others are known to be down", () =>
     Effect.gen(function*() {
       const down = ["10.0.0.1:11", "10.0.0.1:12", "10.0.0.1:13"]

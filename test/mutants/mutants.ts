@@ -1,6 +1,6 @@
 /**
  * Mistakes that the tests must notice: each breaks one rule of the swap, the
- * futures or the channel, and the named tests must fail with it.
+ * futures, the channel or the client layer, and the named tests must fail with it.
  * `npm run test:mutants` makes them, one at a time, in a copy.
  */
 export interface Mutant {
@@ -19,6 +19,8 @@ const link = "src/remoting/RemotingLink.ts"
 const channel = "src/remoting/RemotingChannel.ts"
 const futures = "src/remoting/ResponseFutures.ts"
 const client = "src/remoting/RemotingClient.ts"
+const sender = "src/client/internal/sender.ts"
+const routes = "src/client/TopicRoutes.ts"
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
@@ -165,5 +167,111 @@ export const mutants: ReadonlyArray<Mutant> = [
     search: "sign(hooked === undefined ? request : hooked(request), identity)",
     replace: "hooked === undefined ? sign(request, identity) : hooked(sign(request, identity))",
     killedBy: ["remoting/Acl.test.ts"]
+  },
+  {
+    breaks: "what may have been stored is not sent again with atMostOnce",
+    file: sender,
+    search: "    if (failure.outcome === \"Unknown\" && call.settings.delivery === \"atMostOnce\") {\n",
+    replace: "    if (call.attempts > 1_000) {\n",
+    killedBy: ["client/producer/Delivery.test.ts"]
+  },
+  {
+    breaks: "a broker that says nothing does not get all of a send's time",
+    file: "src/client/Producer.ts",
+    search: "      repeated: { timeout: timeoutMillis / 2, ",
+    replace: "      repeated: { timeout: timeoutMillis, ",
+    killedBy: ["client/producer/Delivery.test.ts"]
+  },
+  {
+    breaks: "an ordered send keeps its queue",
+    file: sender,
+    search: "call.fixed = route.find(fixed.queue.brokerName, fixed.queueId) ?? fixed\n",
+    replace: "call.fixed = route.choose(call.state.turn++, this.exactNow(), call.tried)\n",
+    killedBy: ["client/producer/Ordered.test.ts"]
+  },
+  {
+    breaks: "a message that is on no disk yet was taken all the same",
+    file: sender,
+    search: "  [ResponseCode.FLUSH_DISK_TIMEOUT]: \"FlushDiskTimeout\",\n",
+    replace: "",
+    killedBy: ["client/producer/Send.test.ts"]
+  },
+  {
+    breaks: "a message that is sent again has the same id",
+    file: sender,
+    search: "    const { body, code, others, uniqKey } = outgoing\n",
+    replace: "    const { body, code, others } = outgoing\n    const uniqKey = this.parts.uniqKeys.next(this.wall)\n",
+    killedBy: ["client/producer/Delivery.test.ts"]
+  },
+  {
+    breaks: "retries end",
+    file: sender,
+    search: "    if (call.counted > parts.retries) {\n",
+    replace: "    if (call.counted > 1_000) {\n",
+    killedBy: ["client/producer/Delivery.test.ts"]
+  },
+  {
+    breaks: "a broker that failed is left alone for a while",
+    file: sender,
+    search: "    if (isBrokersFault(failure)) target.health.failed(now, call.attemptAt)\n",
+    replace: "    if (isBrokersFault(failure)) target.health.undecided()\n",
+    killedBy: ["client/producer/Delivery.test.ts"]
+  },
+  {
+    breaks: "a producer that closes takes no more messages in",
+    file: sender,
+    search: "      this.closing = true\n",
+    replace: "",
+    killedBy: ["client/producer/Closing.test.ts"]
+  },
+  {
+    breaks: "whoever leaves lets the next one in",
+    file: "src/client/internal/sendGate.ts",
+    search: "    this.bytes -= bytes\n    if (this.live > 0) this.admit()\n",
+    replace: "    this.bytes -= bytes\n",
+    killedBy: ["client/producer/BackPressure.test.ts"]
+  },
+  {
+    breaks: "a transaction whose local part failed is rolled back",
+    file: "src/client/internal/transactions.ts",
+    search: "else yield* end(host, half, at, \"Rollback\", remarkOf(",
+    replace: "else yield* end(host, half, at, \"Commit\", remarkOf(",
+    killedBy: ["client/producer/Transactions.test.ts"]
+  },
+  {
+    breaks: "groups are registered on each fresh channel",
+    file: "src/client/Heartbeats.ts",
+    search: "  yield* client.onValidate(register, { appliesTo })\n",
+    replace: "  yield* client.onValidate(() => Effect.void, { appliesTo })\n",
+    killedBy: ["client/Heartbeats.test.ts"]
+  },
+  {
+    breaks: "a route is handed out when its brokers know the groups",
+    file: routes,
+    search: "Effect.map(Effect.andThen(prepare(fresh), prepared(named)), () => {",
+    replace: "Effect.map(fresh.length > 1_000 ? prepared(named) : Effect.void, () => {",
+    killedBy: ["client/TopicRoutes.test.ts"]
+  },
+  {
+    breaks: "an address that any route names is a broker's",
+    file: routes,
+    search: "    const index = new Map<Address, Array<BrokerAt>>()\n    const add = (broker: BrokerRoute): void => {\n",
+    replace:
+      "    const index = new Map<Address, Array<BrokerAt>>()\n    const add = (broker: BrokerRoute): void => {\n      for (const [address, ones] of index) if (ones.some((one) => one.brokerName === broker.brokerName)) index.delete(address)\n",
+    killedBy: ["client/TopicRoutes.test.ts"]
+  },
+  {
+    breaks: "all who ask for a topic at a time share one request",
+    file: "src/client/internal/singleFlight.ts",
+    search: "    if (known !== undefined) return known\n",
+    replace: "",
+    killedBy: ["client/TopicRoutes.test.ts"]
+  },
+  {
+    breaks: "a name server that failed is left alone for a while",
+    file: "src/client/NameServers.ts",
+    search: "      } else failed(address)\n",
+    replace: "      }\n",
+    killedBy: ["client/NameServers.test.ts"]
   }
 ]
