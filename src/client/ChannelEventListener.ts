@@ -9,8 +9,8 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ChannelEvent, ChannelEventType } from "../remoting/ChannelEvent.ts"
+import { makeFork } from "../remoting/Fibers.ts"
 import { RemotingClient } from "../remoting/RemotingClient.ts"
-import { makeFork } from "./internal/fork.ts"
 import { Registrations } from "./internal/registrations.ts"
 import { TopicRoutes } from "./TopicRoutes.ts"
 
@@ -86,7 +86,7 @@ export const make = Effect.gen(function*(): Effect.fn.Return<
 > {
   const client = yield* RemotingClient
   const routes = yield* TopicRoutes
-  const fork = yield* Effect.flatMap(Effect.scope, makeFork)
+  const fork = yield* makeFork
   const hub = yield* Effect.acquireRelease(PubSub.sliding<ChannelEvent>(capacity), PubSub.shutdown)
   const registrations = new Registrations()
   /** Channels that listeners know of: they are told of the end, too, of one whose broker is gone from the routes. */

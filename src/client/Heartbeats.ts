@@ -13,13 +13,13 @@ import { fingerprint, HeartbeatData } from "../protocol/body/HeartbeatData.ts"
 import { UnregisterClientRequestHeader } from "../protocol/header/ClientManagement.ts"
 import { RequestCode } from "../protocol/RequestCode.ts"
 import type { Address } from "../remoting/Address.ts"
+import { describe } from "../remoting/Describe.ts"
+import { makeFork } from "../remoting/Fibers.ts"
 import { RemotingClient } from "../remoting/RemotingClient.ts"
 import type { RemotingError } from "../remoting/RemotingError.ts"
 import type { Peer } from "../remoting/RemotingHandler.ts"
 import { ChannelEventListener } from "./ChannelEventListener.ts"
 import type { ApiError } from "./ClientError.ts"
-import { describe } from "./internal/describe.ts"
-import { makeFork } from "./internal/fork.ts"
 import { masterId } from "./internal/route.ts"
 import * as Rpc from "./internal/rpc.ts"
 import { TopicRoutes } from "./TopicRoutes.ts"
@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function*(
   const routes = yield* TopicRoutes
   const listener = yield* ChannelEventListener
   const { registrations } = listener
-  const fork = yield* Effect.flatMap(Effect.scope, makeFork)
+  const fork = yield* makeFork
   const interval = Duration.toMillis(options.interval ?? "30 seconds")
   const version2 = options.version2 !== false
 

@@ -7,7 +7,6 @@
  * ```
  */
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,6 +18,7 @@ import * as Reconnection from "../remoting/Reconnection.ts"
 import * as RemotingClient from "../remoting/RemotingClient.ts"
 import * as ResponseFutures from "../remoting/ResponseFutures.ts"
 import type { RpcHook } from "../remoting/RpcHook.ts"
+import { defined, ensure } from "../remoting/Settings.ts"
 import * as Transport from "../remoting/Transport.ts"
 import * as ChannelEventListener from "./ChannelEventListener.ts"
 import * as Heartbeats from "./Heartbeats.ts"
@@ -214,10 +214,6 @@ export const config: Config.Config<MqClientOptions> = Config.all({
   }))
 )
 
-/** Without the members that are `undefined`, which would hide those of a lower rank. */
-const defined = <A extends object>(options: A): A =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as A
-
 /**
  * The client over TCP from configuration: `ROCKETMQ_NAMESRV_ADDR`, or
  * `NAMESRV_ADDR` as other clients of RocketMQ have it; or
@@ -234,15 +230,10 @@ export const layerConfig = (
   Layer.unwrap(
     Effect.gen(function*() {
       const all: MqClientTcpOptions = { ...(yield* config), ...defined(options) }
-      if (NameServers.parseAddresses(all.nameServers ?? []).length === 0 && all.addressServer === undefined) {
-        return yield* Effect.fail(
-          new Config.ConfigError(
-            new ConfigProvider.SourceError({
-              message: "no name server: set ROCKETMQ_NAMESRV_ADDR, NAMESRV_ADDR or ROCKETMQ_NAMESRV_DOMAIN"
-            })
-          )
-        )
-      }
+      yield* ensure(
+        NameServers.parseAddresses(all.nameServers ?? []).length > 0 || all.addressServer !== undefined,
+        "no name server: set ROCKETMQ_NAMESRV_ADDR, NAMESRV_ADDR or ROCKETMQ_NAMESRV_DOMAIN"
+      )
       return layerNoDeps(all).pipe(Layer.provideMerge(RemotingClient.layerConfig(remotingOptions(all))))
     })
   )

@@ -12,11 +12,11 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { ResponseCode } from "../protocol/ResponseCode.ts"
 import type { Address } from "../remoting/Address.ts"
+import { describe } from "../remoting/Describe.ts"
+import { makeFork } from "../remoting/Fibers.ts"
 import type { InvokeOptions } from "../remoting/RemotingClient.ts"
 import type { ApiError, BrokerError, ClientError, NameServerAttempt } from "./ClientError.ts"
 import { clientError, fromApiError, NameServersFailed, NoNameServers, worstOutcome } from "./ClientError.ts"
-import { describe } from "./internal/describe.ts"
-import { makeFork } from "./internal/fork.ts"
 import { SingleFlight } from "./internal/singleFlight.ts"
 
 /** How {@link Service.use} is to ask. */
@@ -164,7 +164,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Service, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
-  const fork = yield* Effect.flatMap(Effect.scope, makeFork)
+  const fork = yield* makeFork
   const defaultTimeout = Duration.toMillis(options.timeout ?? "3 seconds")
   const avoidMillis = Duration.toMillis(options.avoidFor ?? "30 seconds")
   const fetchText = options.fetch ?? platformFetch

@@ -14,7 +14,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -27,12 +26,13 @@ import { PropertyName } from "../protocol/message/PropertyName.ts"
 import * as RecallHandle from "../protocol/message/RecallHandle.ts"
 import * as SysFlag from "../protocol/message/SysFlag.ts"
 import { RequestCode } from "../protocol/RequestCode.ts"
+import { makeFork } from "../remoting/Fibers.ts"
 import type { InvokeOptions } from "../remoting/RemotingClient.ts"
 import { RemotingClient } from "../remoting/RemotingClient.ts"
+import { defined, ensure } from "../remoting/Settings.ts"
 import { ClientError, clientError, DeadlineExceeded, fromApiError, NoQueue, retryResponseCodes } from "./ClientError.ts"
 import { Heartbeats } from "./Heartbeats.ts"
 import { HealthRegistry } from "./internal/brokerHealth.ts"
-import { makeFork } from "./internal/fork.ts"
 import { millisOf } from "./internal/millis.ts"
 import type { Additions } from "./internal/outgoing.ts"
 import * as Outgoing from "./internal/outgoing.ts"
@@ -394,7 +394,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   // Of its own: what the producer forks ends after its sends have.
   const scope = yield* Effect.flatMap(Effect.scope, Scope.fork)
-  const fork = yield* makeFork(scope)
+  const fork = yield* Scope.provide(makeFork, scope)
   const timeoutMillis = millisOf(given.timeout, 3_000)
   const settingsOf = new SettingsOf(timeoutMillis, delivery, retries)
   const { avoidance, compression } = given
@@ -717,9 +717,6 @@ export const layer = <R = never>(
 ): Layer.Layer<Producer, ClientError, Exclude<R, Scope.Scope>> =>
   Layer.provide(layerNoDeps(options), MqClient.layer(clientOptions(options as ProducerTcpOptions)))
 
-const ensure = (holds: boolean, message: string): Effect.Effect<void, Config.ConfigError> =>
-  holds ? Effect.void : Effect.fail(new Config.ConfigError(new ConfigProvider.SourceError({ message })))
-
 /** What {@link layerConfig} reads beside the settings of the client. */
 export const config: Config.Config<Partial<ProducerOptions>> = Config.all({
   group: Config.String("PRODUCER_GROUP").pipe(Config.withDefault(undefined)),
@@ -745,10 +742,7 @@ export const layerConfig = <R = never>(
   Layer.effect(
     Producer,
     Effect.gen(function*() {
-      const given = Object.fromEntries(
-        Object.entries(options).filter(([, value]) => value !== undefined)
-      ) as Partial<ProducerOptions<R>>
-      const { group, ...all }: Partial<ProducerOptions<R>> = { ...(yield* config), ...given }
+      const { group, ...all }: Partial<ProducerOptions<R>> = { ...(yield* config), ...defined(options) }
       yield* ensure(group !== undefined, "no producer group: set ROCKETMQ_PRODUCER_GROUP")
       yield* ensure(millisOf(all.timeout, 1) > 0, "ROCKETMQ_SEND_TIMEOUT must be longer than nothing")
       yield* ensure((all.retries ?? 0) >= 0, `ROCKETMQ_SEND_RETRIES must not be negative, and is ${all.retries}`)

@@ -18,11 +18,11 @@ import { autoCreateTopic } from "../protocol/message/Names.ts"
 import { ResponseCode } from "../protocol/ResponseCode.ts"
 import type { Address } from "../remoting/Address.ts"
 import type { ChannelEvent } from "../remoting/ChannelEvent.ts"
+import { describe } from "../remoting/Describe.ts"
+import { makeFork } from "../remoting/Fibers.ts"
 import { RemotingClient } from "../remoting/RemotingClient.ts"
 import type { ClientError, NameServerAttempt } from "./ClientError.ts"
 import { clientError, DeadlineExceeded, NameServersFailed, RouteInvalid, TopicNotFound } from "./ClientError.ts"
-import { describe } from "./internal/describe.ts"
-import { makeFork } from "./internal/fork.ts"
 import { addressesOf, asCreated, keyOf, makeRoute, masterId, RouteViolation } from "./internal/route.ts"
 import { SingleFlight } from "./internal/singleFlight.ts"
 import { MqClientApi } from "./MqClientApi.ts"
@@ -236,7 +236,7 @@ export const make = Effect.fnUntraced(function*(
   const client = yield* RemotingClient
   const clock = yield* Clock.Clock
   const random = yield* Random.Random
-  const fork = yield* Effect.flatMap(Effect.scope, makeFork)
+  const fork = yield* makeFork
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   const unusedMillis = Duration.toMillis(options.unusedFor ?? "1 hour")
   const notFoundMillis = Duration.toMillis(options.notFoundFor ?? "1 second")

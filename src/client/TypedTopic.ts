@@ -13,9 +13,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { describe } from "../remoting/Describe.ts"
 import type { ClientError } from "./ClientError.ts"
 import { clientError, DecodeFailed, EncodeFailed } from "./ClientError.ts"
-import { describe } from "./internal/describe.ts"
 import type { Message, ReceivedMessage, SendResult } from "./Message.ts"
 import type { BatchResult, SendOptions } from "./Producer.ts"
 import { Producer } from "./Producer.ts"

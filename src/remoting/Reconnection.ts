@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import { ensure } from "./internal/settings.ts"
 import type { RemotingError } from "./RemotingError.ts"
+import { ensure } from "./Settings.ts"
 
 /** A policy: steps with the error that caused the step; its delays come before the next attempt. */
 export type Policy = Schedule.Schedule<unknown, RemotingError>

@@ -13,13 +13,13 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { RemotingCommand } from "../protocol/RemotingCommand.ts"
+import { type Fork, makeFork } from "./Fibers.ts"
 import { Deadlines } from "./internal/deadlines.ts"
 import * as Failures from "./internal/failures.ts"
-import { type Fork, makeFork } from "./internal/fibers.ts"
 import type { CallTable, PendingCall } from "./internal/pendingCall.ts"
 import { Stage } from "./internal/pendingCall.ts"
-import { ensure } from "./internal/settings.ts"
 import type { RemotingError } from "./RemotingError.ts"
+import { ensure } from "./Settings.ts"
 
 /** Options of {@link ResponseFutures}. */
 export interface ResponseFuturesOptions {

@@ -15,9 +15,9 @@ import * as Fs from "node:fs/promises"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { format } from "./Address.ts"
-import { ensure, invalid } from "./internal/settings.ts"
 import * as Socks5 from "./internal/socks5.ts"
 import { ListenFailed } from "./RemotingError.ts"
+import { ensure, invalid } from "./Settings.ts"
 
 /** What a {@link Connection} tells its owner. All are called on the event loop, never before `attach`. */
 export interface ConnectionHandler {

@@ -1,7 +1,7 @@
 /** Errors of messages that are refused before anything is sent. */
+import { describe } from "../../remoting/Describe.ts"
 import type { ClientError } from "../ClientError.ts"
 import { clientError, InvalidMessage, InvalidName, MessageTooLarge } from "../ClientError.ts"
-import { describe } from "./describe.ts"
 
 /** @param detail what is wrong, in a sentence */
 export const invalidName = (kind: string, name: unknown, detail: string): ClientError =>

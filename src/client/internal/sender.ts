@@ -47,10 +47,10 @@ import {
  */
 const isMissingTopic = ({ code, remark }: BrokerError): boolean =>
   code === ResponseCode.MESSAGE_ILLEGAL && remark !== undefined && remark.includes("expected type is UNSPECIFIED")
+import type { Fork } from "../../remoting/Fibers.ts"
 import type { Message, SendResult, SendStatus } from "../Message.ts"
 import type { MessageQueue, Service as RoutesService } from "../TopicRoutes.ts"
 import type { HealthRegistry } from "./brokerHealth.ts"
-import type { Fork } from "./fork.ts"
 import type { Additions, OutgoingSettings } from "./outgoing.ts"
 import * as Outgoing from "./outgoing.ts"
 import * as Refusals from "./refusals.ts"

@@ -3,9 +3,9 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Fork } from "../../remoting/Fibers.ts"
 import type { ClientError } from "../ClientError.ts"
 import { clientError, ShuttingDown } from "../ClientError.ts"
-import type { Fork } from "./fork.ts"
 
 /**
  * One run a key at a time, in a fiber of its own: whoever gives up waiting does

@@ -7,14 +7,14 @@ import { CommitOrRollback, type EndTransactionRequestHeader } from "../../protoc
 import { parseOffsetId } from "../../protocol/message/MessageId.ts"
 import { PropertyName } from "../../protocol/message/PropertyName.ts"
 import type { Address } from "../../remoting/Address.ts"
+import { describe } from "../../remoting/Describe.ts"
+import type { Fork } from "../../remoting/Fibers.ts"
 import type { ClientError } from "../ClientError.ts"
 import { DecodeFailed } from "../ClientError.ts"
 import type { ReceivedMessage, SendResult } from "../Message.ts"
 import * as Message from "../Message.ts"
 import type { Service as Api } from "../MqClientApi.ts"
 import type { TransactionCheck } from "../ServerRequests.ts"
-import { describe } from "./describe.ts"
-import type { Fork } from "./fork.ts"
 
 /** See `Producer.TransactionDecision`. */
 export type Decision = "Commit" | "Rollback" | "Unknown"

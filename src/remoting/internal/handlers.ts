@@ -7,10 +7,10 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { RemotingCommand } from "../../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../../protocol/ResponseCode.ts"
+import { describe } from "../Describe.ts"
 import type { RemotingChannel } from "../RemotingChannel.ts"
 import type { Handler, Peer } from "../RemotingHandler.ts"
 import type { RemotingReply } from "../RemotingRequest.ts"
-import { describe } from "./describe.ts"
 
 /** A handler bound to the context it was registered in: runs, and tells how it ended. */
 type Registered = (

@@ -1,4 +1,5 @@
-import { RemotingError } from "../RemotingError.ts"
+/** Words for what went wrong. For this layer and those above it. */
+import { RemotingError } from "./RemotingError.ts"
 
 /** What went wrong, in words, whatever was thrown or failed with. */
 export const describe = (cause: unknown): string => {

@@ -1,4 +1,4 @@
-/** Settings that operators give, and what is wrong with them. */
+/** Settings that operators give, and what is wrong with them. For this layer and those above it. */
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"

@@ -1,4 +1,4 @@
-/** Fibers that plain code starts, supervised by the scope of a client or server. */
+/** Fibers that plain code starts, supervised by a scope. For this layer and those above it. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -11,10 +11,10 @@ export type Fork = (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 const reported = (effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.tapCause(
     effect,
-    (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("remoting failed unexpectedly", cause)
+    (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("a fiber failed unexpectedly", cause)
   )
 
-/** Makes a {@link Fork} of the current scope, clock and random. */
+/** Makes a {@link Fork} of the current scope, clock, random and loggers. */
 export const makeFork: Effect.Effect<Fork, never, Scope.Scope> = Effect.gen(function*() {
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
