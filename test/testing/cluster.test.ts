@@ -1,16 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/testing/TestClock"
 import { Producer } from "../../src/client/Producer.ts"
 import { MqVersion } from "../../src/protocol/MqVersion.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
+import { ResponseCode } from "../../src/protocol/ResponseCode.ts"
 import * as RemotingClient from "../../src/remoting/RemotingClient.ts"
 import { EmbeddedRocketMQ } from "../../src/testing/EmbeddedRocketMQ.ts"
 import * as Fault from "../../src/testing/Fault.ts"
 import * as TestRocketMQ from "../../src/testing/TestRocketMQ.ts"
-import { askNameServer, assertSuccess, inMemory, send, sendRequest, textOf, whilePassing } from "./support.ts"
+import {
+  askNameServer,
+  assertSuccess,
+  inMemory,
+  makeClient,
+  send,
+  sendRequest,
+  textOf,
+  whilePassing
+} from "./support.ts"
 
 const route = (topic: string) => askNameServer({ code: RequestCode.GET_ROUTEINFO_BY_TOPIC, extFields: { topic } })
 
@@ -184,6 +196,29 @@ describe("a broker that restarts", () => {
       yield* broker.start
       assert.strictEqual(broker.state, "serving")
       assert.strictEqual(broker.address, "127.0.0.1:10911")
+    }).pipe(Effect.provide(inMemory())))
+
+  it.effect("answers nobody before it can serve", () =>
+    Effect.gen(function*() {
+      const server = (yield* EmbeddedRocketMQ).nameServers[0]!
+      yield* server.stop
+      // Whoever starts it gives way at each step, to clients that have waited for that.
+      yield* Effect.forkChild(Effect.provideService(server.start, Scheduler.MaxOpsBeforeYield, 5))
+      const codes = new Set<number>()
+      let early = 0
+      while (server.state === "stopped") {
+        const exit = yield* Effect.exit(Effect.scoped(Effect.flatMap(makeClient(), (client) =>
+          client.invoke(server.address, {
+            code: RequestCode.GET_ROUTEINFO_BY_TOPIC,
+            extFields: { topic: "Orders" }
+          }, { failFast: true }))))
+        if (Exit.isSuccess(exit)) {
+          codes.add(exit.value.code)
+        } else early++
+      }
+      codes.add((yield* route("Orders")).code)
+      assert.deepStrictEqual([...codes], [ResponseCode.TOPIC_NOT_EXIST])
+      assert.isAbove(early, 0)
     }).pipe(Effect.provide(inMemory())))
 
   it.effect("is down for as long as it is told", () =>

@@ -97,9 +97,11 @@ export class Node {
     return Effect.gen({ self: this }, function*() {
       const { note, scope: cluster } = this.surroundings
       const scope = yield* Scope.fork(cluster)
+      const door = { open: false }
       const born = Effect.gen({ self: this }, function*() {
-        const service = yield* this.listen
+        const service = yield* this.listen(door)
         const duties = yield* this.make(this.observed(service))
+        door.open = true
         const { channelClosed } = duties
         this.bound = service.address
         this.life = { scope, service, duties }
@@ -126,9 +128,22 @@ export class Node {
     })
   }))
 
-  /** On the port of the last life, or on any other when somebody has taken it meanwhile. */
-  private readonly listen: Effect.Effect<RemotingServer.Service, ListenFailed, Scope.Scope> = Effect.suspend(() => {
-    const { host, shutdownWaitMillis, transport } = this.surroundings
+  /**
+   * On the port of the last life, or on any other when somebody has taken it meanwhile. Whoever connects before the
+   * handlers are there is sent away: it would be told that its requests are not supported.
+   */
+  private readonly listen = (
+    door: { readonly open: boolean }
+  ): Effect.Effect<RemotingServer.Service, ListenFailed, Scope.Scope> => {
+    const { host, shutdownWaitMillis } = this.surroundings
+    const transport: Transport["Service"] = {
+      ...this.surroundings.transport,
+      listen: (where, accept) =>
+        this.surroundings.transport.listen(where, (connection) => {
+          if (door.open) accept(connection)
+          else connection.destroy()
+        })
+    }
     const on = (port: number | undefined) =>
       RemotingServer.make({
         host,
@@ -141,7 +156,7 @@ export class Node {
       }).pipe(Effect.provideService(Transport, transport))
     const port = parse(this.bound)?.port
     return port === undefined ? on(undefined) : Effect.catchTag(on(port), "ListenFailed", () => on(undefined))
-  })
+  }
 
   /** Stops at once: connections close, and nothing that runs is answered. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
