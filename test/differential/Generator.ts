@@ -46,7 +46,7 @@ interface Options {
   readonly timeout?: number
   readonly version?: number
   readonly language?: string
-  readonly note?: (session: Session, request: Request, answer: Exchange[1]) => void
+  readonly note?: (session: Session, request: Request, answer: Exchange[1]) => void | Promise<void>
 }
 
 const read: Options = { repeatable: true }
@@ -176,7 +176,7 @@ export class Generator {
           ...(options.language === undefined ? {} : { language: options.language })
         }
         const answer = await wire(session).ask(request, options.timeout)
-        options.note?.(session, request, answer)
+        await options.note?.(session, request, answer)
         return [[request, answer]]
       }
     })
@@ -953,13 +953,23 @@ export class Generator {
     if (random.chance(50)) {
       this.popStep(this.popFields({ pollTime: String(50 + random.below(150)), exp: "*", expType: "TAG" }))
     } else {
+      const consumerGroup = this.group()
+      const topic = this.topic()
+      const queueId = random.pick([-1, 0])
       this.broker(RequestCode.NOTIFICATION, {
-        consumerGroup: this.group(),
-        topic: this.topic().name,
-        queueId: String(random.pick([-1, 0])),
+        consumerGroup,
+        topic: topic.name,
+        queueId: String(queueId),
         pollTime: String(random.pick([0, 60])),
         bornTime: "0",
         order: "false"
+      }, {
+        // A broker begins with a queue by chance and stops at the first with a message; those that it looked at exist
+        // from then on. So that all of them do:
+        note: async (session) => {
+          if (queueId >= 0) return
+          for (let id = 0; id < topic.queues; id++) await session.minOffset(topic.name, id)
+        }
       })
     }
   }

@@ -100,11 +100,16 @@ export class Session {
     this.popped.set(step, popped.sort((left, right) => left.queueId - right.queueId || left.offset - right.offset))
   }
 
-  async maxOffset(topic: string, queueId: number): Promise<string | undefined> {
-    const answer = await this.client(0).ask({
-      code: RequestCode.GET_MAX_OFFSET,
-      extFields: { topic, queueId: String(queueId) }
-    })
+  maxOffset(topic: string, queueId: number): Promise<string | undefined> {
+    return this.offset(RequestCode.GET_MAX_OFFSET, topic, queueId)
+  }
+
+  minOffset(topic: string, queueId: number): Promise<string | undefined> {
+    return this.offset(RequestCode.GET_MIN_OFFSET, topic, queueId)
+  }
+
+  private async offset(code: number, topic: string, queueId: number): Promise<string | undefined> {
+    const answer = await this.client(0).ask({ code, extFields: { topic, queueId: String(queueId) } })
     return typeof answer === "string" ? answer : answer.extFields["offset"]
   }
 }
