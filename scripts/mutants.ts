@@ -171,10 +171,10 @@ const judge = async (directory: string, mutant: Mutant): Promise<void> => {
 }
 
 /** Whether all tests pass without any mistake: each copy runs its share of the files. */
-const control = async (directories: ReadonlyArray<string>): Promise<boolean> => {
+const control = async (copies: ReadonlyArray<string>): Promise<boolean> => {
   const files = [...new Set(chosen.flatMap((mutant) => mutant.killedBy))]
-  const verdicts = await Promise.all(directories.map((directory, lane): Promise<Verdict> => {
-    const share = files.filter((_, index) => index % directories.length === lane)
+  const verdicts = await Promise.all(copies.map((directory, lane): Promise<Verdict> => {
+    const share = files.filter((_, index) => index % copies.length === lane)
     return share.length === 0 ? Promise.resolve({ kind: "passed", tests: 0 }) : run(directory, share, controlMillis)
   }))
   let tests = 0
