@@ -4,16 +4,13 @@
  * seeds, and to look into one, see `simulationSeeds.ts`.
  */
 import { describe } from "@effect/vitest"
-import { simulate } from "./simulation.ts"
-import { planOf } from "./simulationPlan.ts"
-import { breaksNoRule, isTheSameAgain, meets } from "./simulationSeeds.ts"
+import { loadSimulation } from "./simulationRuns.ts"
+import { testSimulation } from "./simulationSeeds.ts"
 
-const simulation = { planOf, simulate }
+const simulation = await loadSimulation("simulation")
 
 describe("a simulation", () => {
-  breaksNoRule(simulation)
-  isTheSameAgain(simulation)
-  meets(simulation, [
+  testSimulation("simulation", simulation, [
     ...["Connect", "Active", "GoAway", "Draining", "Reconnected", "Idle", "Exception", "Close"],
     ...["Acknowledged", "Refused", "Sent", "NotSent", "NotProcessed", "Unknown", "Interrupted"],
     ...["drain", "stop", "reset", "fault", "answers", "registrations", "register", "unregister", "reopen", "askBack"]

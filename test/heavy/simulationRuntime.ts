@@ -1,8 +1,12 @@
 /**
- * What a simulated run stands on: randomness from a seed, and a scheduler
- * whose every step is taken by a plain loop. Nothing of it waits for the event
- * loop, so a run is one synchronous computation, the same each time.
+ * What a simulated run stands on: randomness from a seed, a scheduler whose
+ * every step is taken by a plain loop, and a clock that the run moves on.
+ * Nothing of it waits for the event loop, so a run is one synchronous
+ * computation, the same each time.
  */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 
@@ -78,7 +82,7 @@ export type Order = "fifo" | "random"
 type Task = () => void
 
 /** More steps than any run takes: something goes round in circles. */
-const maxSteps = 300_000
+const maxSteps = 1_000_000
 
 export class SimulationScheduler implements Scheduler.Scheduler {
   readonly executionMode = "async"
@@ -89,6 +93,7 @@ export class SimulationScheduler implements Scheduler.Scheduler {
   /** Queues that hold something, each newest first. */
   private readonly queues: Array<Array<Task>> = []
   private incoming: Array<Task> = []
+  private microtasks: Array<Task> = []
   private steps = 0
 
   constructor(order: Order, dice: Dice) {
@@ -111,22 +116,40 @@ export class SimulationScheduler implements Scheduler.Scheduler {
     }
   }
 
+  /** Stands for `queueMicrotask`: the task runs as soon as the one that runs now has ended. */
+  readonly queueMicrotask = (task: Task): void => void this.microtasks.push(task)
+
   /** Nothing is left to do without time. */
   get idle(): boolean {
-    return this.incoming.length === 0 && this.queues.length === 0
+    return this.incoming.length === 0 && this.queues.length === 0 && this.microtasks.length === 0
   }
 
   /** Runs until nothing is left to do, or so many tasks. */
   run(tasks = Infinity): void {
+    this.endTurn()
     for (let left = tasks; left > 0; left--) {
       const task = this.take()
       if (task === undefined) return
       if (++this.steps > maxSteps) throw new Error("tasks without end")
-      try {
-        task()
-      } catch (defect) {
-        this.defects.push(defect)
-      }
+      this.perform(task)
+      this.endTurn()
+    }
+  }
+
+  private endTurn(): void {
+    // Those that they make have their turn at once, too.
+    while (this.microtasks.length > 0) {
+      const tasks = this.microtasks
+      this.microtasks = []
+      for (const task of tasks) this.perform(task)
+    }
+  }
+
+  private perform(task: Task): void {
+    try {
+      task()
+    } catch (defect) {
+      this.defects.push(defect)
     }
   }
 
@@ -151,5 +174,102 @@ export class SimulationScheduler implements Scheduler.Scheduler {
       if (last !== queue) this.queues[index] = last
     }
     return task
+  }
+}
+
+interface Sleeper {
+  /** Nanoseconds. */
+  readonly at: number
+  /** Of two that wake at one time the earlier wakes first. */
+  readonly order: number
+  /** `undefined`: it was interrupted. */
+  resume: ((effect: Effect.Effect<void>) => void) | undefined
+}
+
+const isBefore = (left: Sleeper, right: Sleeper): boolean =>
+  left.at < right.at || (left.at === right.at && left.order < right.order)
+
+/**
+ * Time that passes when it is told to. `TestClock` does the same for tests in
+ * which the event loop runs, at ten times the cost: a run has some thousands
+ * of sleeps.
+ */
+export class SimulationClock implements Clock.Clock {
+  /** Nanoseconds. */
+  private time = 0
+  private order = 0
+  /** A heap: the first to wake is the first. */
+  private readonly sleepers: Array<Sleeper> = []
+
+  readonly currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())
+  readonly currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
+  readonly monotonicTimeNanos = Effect.sync(() => this.monotonicTimeNanosUnsafe())
+
+  currentTimeMillisUnsafe(): number {
+    return this.time / 1_000_000
+  }
+  currentTimeNanosUnsafe(): bigint {
+    return BigInt(this.time)
+  }
+  monotonicTimeNanosUnsafe(): bigint {
+    return BigInt(this.time)
+  }
+
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    const nanos = Math.round(Duration.toMillis(duration) * 1_000_000)
+    if (nanos <= 0) return Effect.yieldNow
+    if (!Number.isFinite(nanos)) return Effect.never
+    return Effect.callback((resume) => {
+      const sleeper: Sleeper = { at: this.time + nanos, order: this.order++, resume }
+      this.insert(sleeper)
+      return Effect.sync(() => {
+        sleeper.resume = undefined
+      })
+    })
+  }
+
+  /** Lets time pass, and `run` do what there is to do each time that somebody wakes. */
+  pass(millis: number, run: () => void): void {
+    const end = this.time + Math.round(millis * 1_000_000)
+    for (;;) {
+      const [first] = this.sleepers
+      if (first === undefined || first.at > end) break
+      this.removeFirst()
+      if (first.resume === undefined) continue
+      this.time = Math.max(this.time, first.at)
+      first.resume(Effect.void)
+      run()
+    }
+    this.time = end
+    run()
+  }
+
+  private insert(sleeper: Sleeper): void {
+    const { sleepers } = this
+    let at = sleepers.push(sleeper) - 1
+    while (at > 0) {
+      const above = (at - 1) >> 1
+      if (!isBefore(sleeper, sleepers[above]!)) break
+      sleepers[at] = sleepers[above]!
+      at = above
+    }
+    sleepers[at] = sleeper
+  }
+
+  private removeFirst(): void {
+    const { sleepers } = this
+    const moved = sleepers.pop()!
+    const size = sleepers.length
+    if (size === 0) return
+    let at = 0
+    for (;;) {
+      let below = 2 * at + 1
+      if (below >= size) break
+      if (below + 1 < size && isBefore(sleepers[below + 1]!, sleepers[below]!)) below++
+      if (!isBefore(sleepers[below]!, moved)) break
+      sleepers[at] = sleepers[below]!
+      at = below
+    }
+    sleepers[at] = moved
   }
 }

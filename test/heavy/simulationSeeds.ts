@@ -1,13 +1,14 @@
 /**
- * Runs a simulation for many seeds.
+ * Tests of a simulation with many seeds.
  *
  * - `SIM_SEED=7` runs one seed; if it fails, with as few operations as still
  *   fail, and prints what happened.
  * - `SIM_FIRST`, `SIM_SEEDS` and `SIM_OPS` run other seeds, more of them, or
  *   longer ones.
  */
-import { assert, it } from "@effect/vitest"
-import type { Report, RunOptions } from "./simulationWorld.ts"
+import { afterAll, assert, it } from "@effect/vitest"
+import type { Name, Simulation, Stepped } from "./simulationRuns.ts"
+import { breathe, runHere, SecondCore } from "./simulationRuns.ts"
 
 const setting = (name: string, fallback: number): number => {
   const value = Number(process.env[name] ?? fallback)
@@ -29,26 +30,12 @@ const repeated = 50
 /** Seeds among which everything must be met. */
 const telling = 60
 
-/** A plan with fewer steps is a plan too. */
-interface Stepped {
-  readonly steps: ReadonlyArray<unknown>
-}
-
-/** What is simulated. */
-export interface Simulation<P extends Stepped> {
-  readonly planOf: (seed: number, operations: number) => P
-  readonly simulate: (plan: P, options?: RunOptions) => Report
-}
-
-/** Lets the runner hear from this process. */
-const breathe = () => new Promise((resolve) => setImmediate(resolve))
-
 /** What is wrong, without its numbers. */
 const kindOf = (violation: string): string => violation.replace(/\d[\d.]*/g, "0").slice(0, 60)
 
 /** Leaves out operations as long as the run still fails in the same way. */
-const minimise = <P extends Stepped>({ simulate }: Simulation<P>, plan: P, violation: string): P => {
-  const fails = (smaller: P) => simulate(smaller).violations.some((one) => kindOf(one) === kindOf(violation))
+const minimise = ({ simulate }: Simulation, plan: Stepped, violation: string): Stepped => {
+  const fails = (smaller: Stepped) => simulate(smaller).violations.some((one) => kindOf(one) === kindOf(violation))
   let smallest = plan
   for (let size = plan.steps.length >> 1; size >= 1; size >>= 1) {
     for (let at = 0; at < smallest.steps.length;) {
@@ -60,8 +47,8 @@ const minimise = <P extends Stepped>({ simulate }: Simulation<P>, plan: P, viola
   return smallest
 }
 
-const tell = <P extends Stepped>(simulation: Simulation<P>, plan: P, violation: string): string => {
-  const small = minimise(simulation, plan, violation)
+const tell = (simulation: Simulation, seed: number, violation: string): string => {
+  const small = minimise(simulation, simulation.planOf(seed, operations), violation)
   const { steps, ...setup } = small
   return [
     JSON.stringify(setup),
@@ -70,30 +57,31 @@ const tell = <P extends Stepped>(simulation: Simulation<P>, plan: P, violation: 
   ].join("\n")
 }
 
-/** The seeds break no rule. */
-export const breaksNoRule = <P extends Stepped>(simulation: Simulation<P>): void => {
+/**
+ * A simulation's tests: its seeds break no rule, a run can be replayed, and
+ * `all` of that comes about in some run.
+ */
+export const testSimulation = (name: Name, simulation: Simulation, all: ReadonlyArray<string>): void => {
+  const { planOf, simulate } = simulation
+  let second: SecondCore | undefined
+
   for (let from = first; from <= last; from += batch) {
     const to = Math.min(last, from + batch - 1)
     it(`breaks no rule: seeds ${from} to ${to}, ${operations} operations each`, { timeout: 200_000 }, async () => {
-      const failed: Array<string> = []
-      for (let seed = from; seed <= to; seed++) {
-        const plan = simulation.planOf(seed, operations)
-        const { violations } = simulation.simulate(plan)
-        if (violations.length > 0) {
-          failed.push(
-            `seed ${seed} (SIM_SEED=${seed} SIM_OPS=${operations} runs it alone): ${violations.slice(0, 3).join("; ")}`
-          )
-          if (only !== undefined) failed.push(tell(simulation, plan, violations[0]!))
-        }
-        await breathe()
-      }
+      const seeds = Array.from({ length: to - from + 1 }, (_, index) => from + index)
+      if (seeds.length > 1) second ??= new SecondCore(name)
+      const [even, odd] = await Promise.all([
+        runHere(simulation, { operations, seeds: seeds.filter((seed) => seeds.length === 1 || seed % 2 === 0) }),
+        second?.run({ operations, seeds: seeds.filter((seed) => seed % 2 !== 0) }) ?? []
+      ])
+      const failed = [...even, ...odd].sort((left, right) => left.seed - right.seed).map(({ seed, violations }) =>
+        `seed ${seed} (SIM_SEED=${seed} SIM_OPS=${operations} runs it alone): ${violations.slice(0, 3).join("; ")}` +
+        (only === undefined ? "" : `\n${tell(simulation, seed, violations[0]!)}`)
+      )
       assert.strictEqual(failed.length, 0, failed.slice(0, 10).join("\n"))
     })
   }
-}
 
-/** A run can be replayed. */
-export const isTheSameAgain = <P extends Stepped>({ planOf, simulate }: Simulation<P>): void => {
   it("is the same to the last byte when it is run again", { timeout: 200_000 }, async () => {
     const hashes = new Set<string>()
     let seeds = 0
@@ -107,11 +95,8 @@ export const isTheSameAgain = <P extends Stepped>({ planOf, simulate }: Simulati
     }
     assert.strictEqual(hashes.size, seeds)
   })
-}
 
-/** All of that comes about in some run. */
-export const meets = <P extends Stepped>({ planOf, simulate }: Simulation<P>, all: ReadonlyArray<string>): void => {
-  it("meets everything there is to meet", async () => {
+  it("meets everything there is to meet", { timeout: 200_000 }, async () => {
     const missing = new Set(all)
     for (let seed = 1; seed <= telling; seed++) {
       for (const met of Object.keys(simulate(planOf(seed, 200)).counts)) missing.delete(met)
@@ -119,4 +104,6 @@ export const meets = <P extends Stepped>({ planOf, simulate }: Simulation<P>, al
     }
     assert.deepStrictEqual([...missing], [])
   })
+
+  afterAll(() => second?.close())
 }

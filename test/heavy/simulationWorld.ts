@@ -15,12 +15,11 @@ import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
-import * as TestClock from "effect/testing/TestClock"
 import { createHash } from "node:crypto"
 import * as MemoryTransport from "../../src/remoting/MemoryTransport.ts"
 import type { Transport } from "../../src/remoting/Transport.ts"
 import type { Order } from "./simulationRuntime.ts"
-import { Dice, SimulationScheduler } from "./simulationRuntime.ts"
+import { Dice, SimulationClock, SimulationScheduler } from "./simulationRuntime.ts"
 
 /** What a run had to show. */
 export interface Report {
@@ -57,7 +56,7 @@ export class World {
   protected readonly scheduler: SimulationScheduler
   protected readonly scope = Scope.makeUnsafe()
   protected readonly context: Context.Context<Transport | MemoryTransport.MemoryNetwork>
-  protected readonly clock: TestClock.TestClock
+  private readonly clock = new SimulationClock()
   protected readonly network: MemoryTransport.Network
   private readonly problems: Array<string> = []
   private readonly hash
@@ -77,6 +76,7 @@ export class World {
       }
     })
     const base = Context.make(Scheduler.Scheduler, this.scheduler).pipe(
+      Context.add(Clock.Clock, this.clock),
       Context.add(Random.Random, new Dice(plan.seed, 3)),
       Context.add(Logger.CurrentLoggers, new Set([logger])),
       Context.add(Metric.FiberRuntimeMetrics, {
@@ -84,12 +84,10 @@ export class World {
         recordFiberEnd: () => void this.liveFibers--
       })
     )
-    const timed = Context.merge(base, this.settle(base, Layer.buildWithScope(TestClock.layer(), this.scope)))
-    this.clock = Context.get(timed, Clock.Clock) as TestClock.TestClock
     this.context = Context.merge(
-      timed,
+      base,
       this.settle(
-        timed,
+        base,
         Layer.buildWithScope(
           MemoryTransport.layerWith({
             latency: plan.latencyMillis,
@@ -106,10 +104,19 @@ export class World {
 
   /** Does everything that the run does; whatever is thrown is a problem. */
   protected report(run: () => void): Report {
+    const { queueMicrotask } = globalThis
+    const { stackTraceLimit } = Error
+    // Of the errors that a run means to make nobody reads the stacks, which take a tenth of its time.
+    if (this.options.traced !== true) Error.stackTraceLimit = 0
+    // A run is one turn of the event loop: what waits for the end of a turn would wait for the end of the run.
+    globalThis.queueMicrotask = this.scheduler.queueMicrotask
     try {
       run()
     } catch (defect) {
       this.problem(`the run broke off: ${defect instanceof Error ? defect.stack : String(defect)}`)
+    } finally {
+      globalThis.queueMicrotask = queueMicrotask
+      Error.stackTraceLimit = stackTraceLimit
     }
     for (const defect of this.scheduler.defects) {
       this.problem(`thrown: ${defect instanceof Error ? defect.stack : String(defect)}`)
@@ -123,7 +130,7 @@ export class World {
   }
 
   protected now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return this.clock.currentTimeMillisUnsafe()
   }
 
   protected problem(text: string): void {
@@ -168,8 +175,7 @@ export class World {
 
   protected pass(millis: number): void {
     this.scheduler.run()
-    this.do(this.clock.adjust(millis))
-    this.scheduler.run()
+    this.clock.pass(millis, () => this.scheduler.run())
   }
 
   /** Lets time pass until something holds, for so long at most. Returns whether it does. */
