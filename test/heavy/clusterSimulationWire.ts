@@ -1,15 +1,13 @@
 /** What clients of a simulated cluster write and hear. */
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Context from "effect/Context"
 import * as MessageBatch from "../../src/protocol/message/MessageBatch.ts"
 import * as MessageProperties from "../../src/protocol/message/MessageProperties.ts"
-import { defaultFrameLimits, FrameParser } from "../../src/protocol/RemotingCodec.ts"
 import type { RemotingCommand } from "../../src/protocol/RemotingCommand.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
 import { ResponseCode } from "../../src/protocol/ResponseCode.ts"
-import type { Connection, ConnectionHandler } from "../../src/remoting/Transport.ts"
-import { Transport } from "../../src/remoting/Transport.ts"
-import type { Attempt, Refusal } from "../support/history.ts"
+import type { Connection, Transport } from "../../src/remoting/Transport.ts"
+import type { Attempt } from "../support/history.ts"
+import * as Wire from "./overheard.ts"
 
 /** A send that was handed to a socket. */
 export interface SendAttempt extends Attempt {
@@ -18,14 +16,7 @@ export interface SendAttempt extends Attempt {
 }
 
 /** What is noted down of the wire. */
-export interface WireLog {
-  readonly now: () => number
-  readonly attempts: Array<SendAttempt>
-  readonly refusals: Array<Refusal>
-  readonly problem: (text: string) => void
-  /** Every write and every chunk, where a trace is wanted. */
-  readonly trace: ((line: string, bytes: Uint8Array) => void) | undefined
-}
+export type WireLog = Wire.WireLog<SendAttempt>
 
 /** The property by which the simulation knows a message. */
 export const idProperty = "id"
@@ -72,21 +63,9 @@ export interface Listened {
   readonly patienceMillis: number
 }
 
-/** One client's end of one connection, overheard. */
-class Overheard implements Connection {
-  readonly remote: string
-  readonly local: string
-  readonly encrypted = false
-  readonly pause: () => void
-  readonly resume: () => void
-  readonly end: () => void
-  readonly destroy: () => void
-  readonly defer: (task: () => void) => void
-  private readonly connection: Connection
+/** One client's end of one connection. */
+class ClientsEnd extends Wire.Overheard<SendAttempt> {
   private readonly client: Listened
-  private readonly log: WireLog
-  private readonly outgoing = new FrameParser(defaultFrameLimits)
-  private readonly incoming = new FrameParser(defaultFrameLimits)
   /** Ids of sends that have no answer, by opaque. */
   private readonly ids = new Map<number, string>()
   /** When registrations were written that have no answer, by opaque. */
@@ -95,42 +74,11 @@ class Overheard implements Connection {
   private retired = false
 
   constructor(connection: Connection, client: Listened, log: WireLog) {
-    this.connection = connection
+    super(connection, client.name, log)
     this.client = client
-    this.log = log
-    this.remote = connection.remote
-    this.local = connection.local
-    this.pause = connection.pause
-    this.resume = connection.resume
-    this.end = connection.end
-    this.destroy = connection.destroy
-    this.defer = connection.defer
   }
 
-  get unsentBytes(): number {
-    return this.connection.unsentBytes
-  }
-
-  readonly write = (bytes: Uint8Array): boolean => {
-    this.log.trace?.(`${this.local} > ${this.remote}`, bytes)
-    const violation = this.outgoing.push(bytes, this.written)
-    if (violation !== undefined) this.log.problem(`${this.client.name} wrote what is no frame: ${violation.message}`)
-    return this.connection.write(bytes)
-  }
-
-  readonly attach = (handler: ConnectionHandler): void => {
-    this.connection.attach({
-      onData: (chunk) => {
-        this.log.trace?.(`${this.local} < ${this.remote}`, chunk)
-        this.incoming.push(chunk, this.heard)
-        handler.onData(chunk)
-      },
-      onDrain: handler.onDrain,
-      onClose: handler.onClose
-    })
-  }
-
-  private readonly written = (command: RemotingCommand): void => {
+  protected written(command: RemotingCommand): void {
     if (command.isResponse) return
     if (command.code === RequestCode.HEART_BEAT) {
       // A probe has no body.
@@ -146,16 +94,16 @@ class Overheard implements Connection {
     this.log.attempts.push({
       id,
       at: this.log.now(),
-      sender: this.client.name,
+      sender: this.sender,
       opaque: command.opaque,
       content: contentOf(topic, properties),
       queue: `${brokerName} ${queueId}`
     })
     // A send that holds on to an old route may go where nobody knows a broker now.
     if (!this.registered && !this.hasTried() && this.client.isBroker(this.remote)) {
-      this.log.problem(`${this.client.name} sent ${id} to ${this.remote} before its groups were registered there`)
+      this.log.problem(`${this.sender} sent ${id} to ${this.remote} before its groups were registered there`)
     }
-    if (this.retired) this.log.problem(`${this.client.name} sent ${id} to ${this.remote}, which had answered GO_AWAY`)
+    if (this.retired) this.log.problem(`${this.sender} sent ${id} to ${this.remote}, which had answered GO_AWAY`)
   }
 
   /** It asked for a registration, and heard nothing. */
@@ -164,7 +112,7 @@ class Overheard implements Connection {
     return [...this.registering.values()].some((at) => at <= latest + 0.001)
   }
 
-  private readonly heard = (command: RemotingCommand): void => {
+  protected heard(command: RemotingCommand): void {
     if (!command.isResponse) return
     if (this.registering.delete(command.opaque)) this.registered = true
     if (command.code === ResponseCode.GO_AWAY) this.retired = true
@@ -177,7 +125,4 @@ class Overheard implements Connection {
 
 /** The transport as one client has it. */
 export const overhear = (transport: Transport["Service"], client: Listened, log: WireLog): Context.Context<Transport> =>
-  Context.make(Transport, {
-    ...transport,
-    connect: (target) => Effect.map(transport.connect(target), (connection) => new Overheard(connection, client, log))
-  })
+  Wire.overhearing(transport, (connection) => new ClientsEnd(connection, client, log))

@@ -3,14 +3,14 @@
  * to the answers of servers what no server would do by itself.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import { defaultFrameLimits, FrameParser } from "../../src/protocol/RemotingCodec.ts"
 import type { RemotingCommand } from "../../src/protocol/RemotingCommand.ts"
 import { RequestCode } from "../../src/protocol/RequestCode.ts"
 import { ResponseCode } from "../../src/protocol/ResponseCode.ts"
 import type { Connection, ConnectionHandler } from "../../src/remoting/Transport.ts"
 import { Transport } from "../../src/remoting/Transport.ts"
-import type { Attempt, Refusal } from "../support/history.ts"
+import type { WireLog } from "./overheard.ts"
+import { Overheard, overhearing } from "./overheard.ts"
 import type { AnswerFault } from "./simulationPlan.ts"
 
 /** All of a request that must stay as it was asked, whatever happens to it. */
@@ -28,16 +28,6 @@ export const contentOf = (request: {
   }`
 }
 
-/** What is noted down of the wire. */
-export interface WireLog {
-  readonly now: () => number
-  readonly attempts: Array<Attempt>
-  readonly refusals: Array<Refusal>
-  readonly problem: (text: string) => void
-  /** Every write and every chunk, where a trace is wanted. */
-  readonly trace: ((line: string, bytes: Uint8Array) => void) | undefined
-}
-
 const noteAttempt = (command: RemotingCommand, sender: string, log: WireLog): void => {
   const { id } = command.extFields
   // Probes have none.
@@ -53,25 +43,12 @@ export interface Listened {
   readonly registration: () => unknown
 }
 
-/** One client's end of one connection, overheard. */
-class Overheard implements Connection {
-  readonly remote: string
-  readonly local: string
-  readonly encrypted = false
-  readonly pause: () => void
-  readonly resume: () => void
-  readonly end: () => void
-  readonly destroy: () => void
-  readonly defer: (task: () => void) => void
-  private readonly connection: Connection
+/** One client's end of one connection. */
+class ClientsEnd extends Overheard {
   private readonly client: Listened
-  private readonly sender: string
-  private readonly log: WireLog
   /** The registration that there was when it was dialled. */
   private readonly registration: unknown
   private registered = false
-  private readonly outgoing = new FrameParser(defaultFrameLimits)
-  private readonly incoming = new FrameParser(defaultFrameLimits)
   private readonly ids = new Map<number, string>()
   private retired = false
   /** Opaques of registrations without an answer that lets requests through. */
@@ -79,45 +56,12 @@ class Overheard implements Connection {
   private users = 0
 
   constructor(connection: Connection, client: Listened, log: WireLog) {
-    this.connection = connection
+    super(connection, client.name, log)
     this.client = client
-    this.sender = client.name
-    this.log = log
     this.registration = client.registration()
-    this.remote = connection.remote
-    this.local = connection.local
-    this.pause = connection.pause
-    this.resume = connection.resume
-    this.end = connection.end
-    this.destroy = connection.destroy
-    this.defer = connection.defer
   }
 
-  get unsentBytes(): number {
-    return this.connection.unsentBytes
-  }
-
-  readonly write = (bytes: Uint8Array): boolean => {
-    this.log.trace?.(`${this.local} > ${this.remote}`, bytes)
-    const violation = this.outgoing.push(bytes, this.written)
-    if (violation !== undefined) this.log.problem(`${this.sender} wrote what is no frame: ${violation.message}`)
-    if (this.outgoing.bufferedBytes > 0) this.log.problem(`${this.sender} wrote a part of a frame`)
-    return this.connection.write(bytes)
-  }
-
-  readonly attach = (handler: ConnectionHandler): void => {
-    this.connection.attach({
-      onData: (chunk) => {
-        this.log.trace?.(`${this.local} < ${this.remote}`, chunk)
-        this.incoming.push(chunk, this.heard)
-        handler.onData(chunk)
-      },
-      onDrain: handler.onDrain,
-      onClose: handler.onClose
-    })
-  }
-
-  private readonly written = (command: RemotingCommand): void => {
+  protected written(command: RemotingCommand): void {
     if (command.isResponse) return
     const { id } = command.extFields
     if (id !== undefined) this.ids.set(command.opaque, id)
@@ -141,7 +85,7 @@ class Overheard implements Connection {
     }
   }
 
-  private readonly heard = (command: RemotingCommand): void => {
+  protected heard(command: RemotingCommand): void {
     if (!command.isResponse) return
     const id = this.ids.get(command.opaque)
     this.ids.delete(command.opaque)
@@ -266,19 +210,8 @@ class Meddling implements Connection {
 }
 
 /** The transport as one client has it. */
-export const overhear = (
-  transport: Transport["Service"],
-  client: Listened,
-  log: WireLog
-): Context.Context<Transport> =>
-  Context.make(Transport, {
-    ...transport,
-    connect: (target) =>
-      Effect.map(
-        transport.connect(target),
-        (connection) => new Overheard(connection, client, log)
-      )
-  })
+export const overhear = (transport: Transport["Service"], client: Listened, log: WireLog): Context.Context<Transport> =>
+  overhearing(transport, (connection) => new ClientsEnd(connection, client, log))
 
 /** The transport as one server has it. */
 export const meddleWith = (
