@@ -21,6 +21,7 @@ import { autoCreateTopic } from "../../protocol/message/Names.ts"
 import { FieldsTemplate } from "../../protocol/PreparedFields.ts"
 import type { ExtFields, RemotingCommand } from "../../protocol/RemotingCommand.ts"
 import { ResponseCode } from "../../protocol/ResponseCode.ts"
+import type { Fork } from "../../remoting/Fibers.ts"
 import type { InvokeOptions, Service as RemotingService } from "../../remoting/RemotingClient.ts"
 import type { Outcome, RemotingError } from "../../remoting/RemotingError.ts"
 import { worst } from "../../remoting/RemotingError.ts"
@@ -40,14 +41,6 @@ import {
   TooManyMessages,
   TopicNotFound
 } from "../ClientError.ts"
-
-/**
- * A proxy gives the route of the default topic for one that does not exist, and refuses the message: no topic has the
- * type that it takes that one to have (RocketMQ 5.5.0 `DefaultTopicMessageTypeValidator`).
- */
-const isMissingTopic = ({ code, remark }: BrokerError): boolean =>
-  code === ResponseCode.MESSAGE_ILLEGAL && remark !== undefined && remark.includes("expected type is UNSPECIFIED")
-import type { Fork } from "../../remoting/Fibers.ts"
 import type { Message, SendResult, SendStatus } from "../Message.ts"
 import type { MessageQueue, Service as RoutesService } from "../TopicRoutes.ts"
 import type { HealthRegistry } from "./brokerHealth.ts"
@@ -59,6 +52,13 @@ import { SendGate } from "./sendGate.ts"
 import type { UniqKeys } from "./uniqKeys.ts"
 import type { WriteTarget } from "./writeRoute.ts"
 import { WriteRoute } from "./writeRoute.ts"
+
+/**
+ * A proxy gives the route of the default topic for one that does not exist, and refuses the message: no topic has the
+ * type that it takes that one to have (RocketMQ 5.5.0 `DefaultTopicMessageTypeValidator`).
+ */
+const isMissingTopic = ({ code, remark }: BrokerError): boolean =>
+  code === ResponseCode.MESSAGE_ILLEGAL && remark !== undefined && remark.includes("expected type is UNSPECIFIED")
 
 /** See `Producer.Delivery`. */
 export type Delivery = "atLeastOnce" | "atMostOnce"
