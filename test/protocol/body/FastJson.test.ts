@@ -18,11 +18,13 @@ const violationOf = (text: string | Uint8Array): FastJson.JsonViolation => {
 }
 
 describe("JSON", () => {
-  it.prop("is read as JSON.parse reads it", [Schema.fromJsonString(Schema.Json)], ([value]) => {
+  // Not compared with what JSON.parse reads: in Node 24 and 26, once it has read the key "\\", it takes a key that is one
+  // escape, as "\n", for "\\" where that had stood.
+  it.prop("is read as what was written", [Schema.Json], ([value]) => {
     const text = JSON.stringify(value)
     // What looks like a reference is one.
     if (!text.includes("$ref")) {
-      assert.deepStrictEqual(plain(parsed(text)), plain(JSON.parse(text)))
+      assert.strictEqual(JSON.stringify(parsed(text)), text)
     }
   })
 
