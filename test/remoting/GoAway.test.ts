@@ -528,7 +528,7 @@ describe("hops", () => {
       assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "GoAway")
       assert.isAtLeast(dying.peers.length, 18)
       assert.isAtMost(dying.peers.length, 40)
-    }).pipe(Random.withSeed("hops"), Effect.provide(MemoryTransport.layer)))
+    }).pipe(Effect.provide(MemoryTransport.layer), Random.withSeed("hops")))
 
   it.effect("say why, when other dials failed meanwhile", () =>
     Effect.gen(function*() {

@@ -275,7 +275,7 @@ describe("GO_AWAY for ever", () => {
       assert.deepStrictEqual([error.reason._tag, error.outcome], ["GoAway", "NotProcessed"])
       assert.isAtMost(server.peers.length, 600)
       assert.isAtLeast(server.peers.length, 400)
-    }).pipe(Random.withSeed("for ever"), Effect.provide(MemoryTransport.layer)))
+    }).pipe(Effect.provide(MemoryTransport.layer), Random.withSeed("for ever")))
 
   it.effect("to everything, with 64 callers that ask again and again: the same connects as with one", () =>
     Effect.gen(function*() {
@@ -321,7 +321,7 @@ describe("GO_AWAY for ever", () => {
         new Set([RequestCode.HEART_BEAT])
       )
       assert.isAtMost(server.peers.length, 600)
-    }).pipe(Random.withSeed("heartbeats"), Effect.provide(MemoryTransport.layer)))
+    }).pipe(Effect.provide(MemoryTransport.layer), Random.withSeed("heartbeats")))
 
   it.effect("is one thing, a server that closes at once another: at most a connect a second on average", () =>
     Effect.gen(function*() {
@@ -333,7 +333,7 @@ describe("GO_AWAY for ever", () => {
       yield* Fiber.interrupt(fiber)
       assert.isAtMost(server.peers.length, 60)
       assert.isAtLeast(server.peers.length, 12)
-    }).pipe(Random.withSeed("closes"), Effect.provide(MemoryTransport.layer)))
+    }).pipe(Effect.provide(MemoryTransport.layer), Random.withSeed("closes")))
 })
 
 describe("answers of any kind", () => {

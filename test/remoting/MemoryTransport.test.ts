@@ -299,7 +299,7 @@ describe("a balanced address", () => {
       const counts = yield* dialled(yield* network, "random")
       assert.isTrue(counts.every((count) => count > 3 && count < 20))
       assert.notDeepEqual(counts, [10, 10, 10])
-    }).pipe(Random.withSeed("targets"), Effect.provide(MemoryTransport.layer)))
+    }).pipe(Effect.provide(MemoryTransport.layer), Random.withSeed("targets")))
 
   it.effect("may ask a function, which may refuse", () =>
     Effect.gen(function*() {

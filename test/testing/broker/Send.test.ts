@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import * as TestClock from "effect/testing/TestClock"
 import { ConsumerSendMsgBackRequestHeader } from "../../../src/protocol/header/ConsumerSendMsgBack.ts"
 import { SendMessageRequestHeader, SendMessageResponseHeader } from "../../../src/protocol/header/SendMessage.ts"
@@ -112,13 +113,20 @@ describe("a send", () => {
 
   it.effect("goes to any queue when it names none, the same for the same seed", () =>
     Effect.gen(function*() {
-      const { client } = yield* setup()
-      const places = yield* Effect.forEach(
-        Array.from({ length: 20 }),
-        () => stored(client, "orders", "x", { header: { queueId: -1 } })
-      )
-      assert.deepStrictEqual([...new Set(places.map((place) => place.queueId))].sort(), [0, 1, 2, 3])
-    }).pipe(live))
+      const queues = (seed: string) =>
+        Effect.gen(function*() {
+          const { client } = yield* setup()
+          const places = yield* Effect.forEach(
+            Array.from({ length: 20 }),
+            () => stored(client, "orders", "x", { header: { queueId: -1 } })
+          )
+          return places.map((place) => place.queueId)
+        }).pipe(Effect.scoped, live, Random.withSeed(seed))
+      const one = yield* queues("one")
+      assert.deepStrictEqual([...new Set(one)].sort(), [0, 1, 2, 3])
+      assert.deepStrictEqual(yield* queues("one"), one)
+      assert.notDeepEqual(yield* queues("two"), one)
+    }))
 })
 
 describe("a send is refused", () => {
