@@ -26,9 +26,12 @@ const run = (
     )
     let stdout = ""
     let stderr = ""
+    let interrupted = false
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString()
-      if (interruptAt !== undefined && stdout.includes(interruptAt)) child.kill("SIGINT")
+      if (interruptAt !== undefined && !interrupted && stdout.includes(interruptAt)) {
+        interrupted = child.kill("SIGINT")
+      }
     })
     child.stderr.on("data", (chunk: Buffer) => {
       stderr += chunk.toString()
