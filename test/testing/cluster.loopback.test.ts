@@ -69,9 +69,12 @@ describe("npm run broker", () => {
     Effect.callback<void>((resume) => {
       const child = start("--topic", "orders", "--proxies", "1")
       let output = ""
+      let interrupted = false
       child.stdout.on("data", (chunk) => {
         output += String(chunk)
-        if (output.includes("Name servers for clients: 127.0.0.1:")) child.kill("SIGINT")
+        if (!interrupted && output.includes("Name servers for clients: 127.0.0.1:")) {
+          interrupted = child.kill("SIGINT")
+        }
       })
       child.on("close", (code) =>
         resume(Effect.sync(() => {
